@@ -1,0 +1,1 @@
+"""Willow Clinic: a small real healthcare platform to watch."""

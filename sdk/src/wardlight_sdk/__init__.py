@@ -1,0 +1,1 @@
+"""Send logs, audit events and metrics of a healthcare application to Wardlight."""

@@ -1,0 +1,202 @@
+"""Settings: one typed tree, read from `wardlight.toml` and the environment.
+
+A setting `name` of section `section` is overridden by `WARDLIGHT_SECTION_NAME`. An unknown section or setting, or a
+value of the wrong type, is refused with file, line and name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from wardlight.problems import BadConfig
+
+Bytes = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Days = Annotated[int, msgspec.Meta(ge=1)]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Settings that belong together."""
+
+
+class Server(Section):
+    """The server itself."""
+
+    listen: str = "127.0.0.1:8480"
+    """Address and port to listen on."""
+
+
+class Receive(Section):
+    """What senders may do."""
+
+    derive_labels: bool = True
+    """Add `kind`, `level` and `service_name` to the labels a sender gave."""
+    index_labels: tuple[str, ...] = (
+        "service.name", "service.namespace", "deployment.environment", "deployment.environment.name", "host.name",
+    )  # fmt: skip
+    """OpenTelemetry resource attributes that become stream labels; all others are structured metadata."""
+    max_body_bytes: Bytes = 16 * 1024 * 1024
+    """Largest request, after decompression."""
+    max_line_bytes: Bytes = 1024 * 1024
+    """Largest single log line."""
+    max_attributes: int = 128
+    """Most attributes and labels of one record."""
+    max_queue_bytes: Bytes = 256 * 1024 * 1024
+    """Records waiting to be written, in memory; beyond it senders are told 429."""
+    max_future_seconds: Seconds = 3600.0
+    """How far ahead of our clock a record may be."""
+
+
+class Store(Section):
+    """The log store."""
+
+    text_index: bool = True
+    """Index the words of log lines: rare words are found in milliseconds, at about 40 % more disk."""
+    commit_rows: Annotated[int, msgspec.Meta(ge=1)] = 50_000
+    """Most rows of one commit."""
+    commit_seconds: Seconds = 0.02
+    """How long a commit waits for company."""
+    readers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
+    """Queries that run at once."""
+
+
+class Query(Section):
+    """What readers may do."""
+
+    max_entries: Annotated[int, msgspec.Meta(ge=1)] = 5000
+    """Most log lines of one answer."""
+    max_seconds: Seconds = 60.0
+    """Longest run of one query."""
+    max_memory_bytes: Bytes = 2 * 1024 * 1024 * 1024
+    """Most memory of one query in the engine."""
+
+
+class Retention(Section):
+    """How long each kind is kept."""
+
+    application_days: Days = 30
+    error_days: Days = 90
+    security_days: Days = 400
+    audit_days: Days = 2192
+
+
+class Stack(Section):
+    """The parts beside the server. An address means: it runs elsewhere; empty: `wardlight up` starts it."""
+
+    prometheus: str = ""
+    alertmanager: str = ""
+    grafana: str = ""
+    prometheus_port: Port = 9090
+    alertmanager_port: Port = 9093
+    grafana_port: Port = 3000
+    node_exporter_port: Port = 9100
+    postgres_exporter_port: Port = 9187
+    blackbox_exporter_port: Port = 9115
+    metrics_days: Days = 30
+    """How long Prometheus keeps its metrics."""
+
+
+class Platform(Section):
+    """The platform that is watched."""
+
+    database: str = ""
+    """PostgreSQL connection URI of the platform's database, for its exporter."""
+    metrics: tuple[str, ...] = ()
+    """`host:port` of applications that serve /metrics."""
+    probes: tuple[str, ...] = ()
+    """URLs that must answer 2xx."""
+    canary: str = ""
+    """URL that reads the canary patient's record: proof that patient records are accessible."""
+
+
+class Demo(Section):
+    """Willow Clinic, started by `wardlight up --demo`."""
+
+    app_port: Port = 8490
+    database_port: Port = 8491
+
+
+class Settings(Section):
+    """The whole tree."""
+
+    server: Server = Server()
+    receive: Receive = Receive()
+    store: Store = Store()
+    query: Query = Query()
+    retention: Retention = Retention()
+    stack: Stack = Stack()
+    platform: Platform = Platform()
+    demo: Demo = Demo()
+
+
+_FIELD = re.compile(r"`\$\.([^`\[]+)|field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
+
+
+def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read settings from a file (None or absent: defaults) and the environment.
+
+    Raises BadConfig with file, line and setting.
+    """
+    text = path.read_text() if path is not None and path.exists() else ""
+    try:
+        tree: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig(f"{path}: not valid TOML: {error}") from None
+    origins = _overlay(tree, environ)
+    try:
+        return msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadConfig(_explain(error, path, text, origins)) from None
+
+
+def _overlay(tree: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Lay environment variables over the file's tree; return which setting came from which variable."""
+    origins = {}
+    for section in msgspec.structs.fields(Settings):
+        for field in msgspec.structs.fields(section.type):
+            variable = f"WARDLIGHT_{section.name}_{field.name}".upper()
+            if variable in environ:
+                value: Any = environ[variable]
+                if isinstance(field.default, tuple):
+                    value = [part.strip() for part in value.split(",") if part.strip()]
+                tree.setdefault(section.name, {})[field.name] = value
+                origins[f"{section.name}.{field.name}"] = variable
+    return origins
+
+
+def _explain(error: msgspec.ValidationError, path: Path | None, text: str, origins: Mapping[str, str]) -> str:
+    """Say which setting is wrong and where it was set."""
+    message = str(error)
+    found = _FIELD.search(message)
+    if found is None:
+        return f"{path}: {message}"
+    inside, field, at = found.groups()
+    setting = inside or ".".join(part for part in (at, field) if part)
+    reason = message.split(" - at ")[0]
+    if setting in origins:
+        return f"environment variable {origins[setting]}: {reason} (setting {setting})"
+    return f"{path}:{_line_of(text, setting)}: setting {setting}: {reason}"
+
+
+def _line_of(text: str, setting: str) -> int:
+    """Find the line where a dotted setting, or else its section, is written."""
+    section, _, name = setting.partition(".")
+    current, section_line = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.split("#")[0].strip()
+        if bare.startswith("["):
+            current = bare.strip("[] ")
+            section_line = number if current == section else section_line
+        elif name and current == section and re.match(rf"{re.escape(name)}\s*=", bare):
+            return number
+        elif not name and not current and re.match(rf"{re.escape(section)}\s*[=.]", bare):
+            return number
+    return section_line
