@@ -23,15 +23,15 @@ SCHEMA = pa.schema(
         pa.field("stream", pa.dictionary(pa.int32(), pa.string()), nullable=False),
         pa.field("body", pa.string(), nullable=False),
         pa.field("severity", pa.uint8(), nullable=False),
-        pa.field("trace_id", pa.string(), nullable=False),
-        pa.field("span_id", pa.string(), nullable=False),
+        pa.field("trace_id", pa.binary(16), nullable=False),
+        pa.field("span_id", pa.binary(8), nullable=False),
         pa.field("user_id", pa.string(), nullable=False),
         pa.field("patient_id", pa.string(), nullable=False),
         pa.field("attributes", pa.map_(pa.string(), pa.string()), nullable=False),
     ]
 )
-"""Columns of a batch. `severity` is OpenTelemetry's SeverityNumber (0 unknown, 1–24); identifiers of traces and spans
-are lower-case hex; an absent string is empty. `user_id` and `patient_id` are the attributes `user.id` and
+"""Columns of a batch. `severity` is OpenTelemetry's SeverityNumber (0 unknown, 1–24); absent identifiers
+of traces and spans are zero bytes; an absent string is empty. `user_id` and `patient_id` are the attributes `user.id` and
 `health.patient.id`, columns of their own because audits ask for them."""
 
 COLUMN_ATTRIBUTES = {

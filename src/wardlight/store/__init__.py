@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
 from wardlight.records import Decoded
-
-type_param = str | int | float | bytes | Sequence[str] | Sequence[int] | Mapping[str, str]
-"""What may be bound to a `{name:Type}` placeholder."""
+from wardlight.store.params import Param
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one query may cost."""
+    """What one query may cost; 0 means no limit."""
 
     seconds: float = 60.0
     memory_bytes: int = 2 * 1024**3
-    result_rows: int = 1_000_000
+    result_rows: int = 0
     read_bytes: int = 0
-    """Most bytes read from disk, uncompressed; 0 for no limit."""
+    """Most bytes read from disk, uncompressed."""
 
 
 class LogStore(Protocol):
-    """An engine that keeps records."""
+    """An engine that keeps records in the table `logs` (`store/schema.py`)."""
 
     def insert(self, batch: Decoded) -> None:
-        """Write a batch; on return it is on disk. Raises Unavailable when the disk is full or the engine is closed."""
+        """Write a batch; on return it is on disk.
+
+        Raises BadInput when the engine refuses the batch itself, Unavailable when the disk is full or the engine closed.
+        """
         ...
 
     def select(
-        self, sql: str, params: Mapping[str, type_param] | None = None, *, limits: Limits = Limits(), tag: str = ""
+        self, sql: str, params: Mapping[str, Param] | None = None, *, limits: Limits = Limits(), tag: str = ""
     ) -> pa.Table:
-        """Run one SELECT with bound parameters.
+        """Run one SELECT (without FORMAT and SETTINGS) with values bound to its `{name:Type}` placeholders.
 
         Raises TimedOut, TooLarge (a limit was reached), Cancelled (`cancel(tag)` was called) or Unavailable.
         """

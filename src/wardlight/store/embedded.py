@@ -1,0 +1,205 @@
+"""The embedded engine: chDB, ClickHouse inside this process. One process owns the directory.
+
+Durability: an insert is fsynced, file and directory, before it returns. A batch that spans partitions (kind and day)
+is inserted partition by partition; if we die between two of them, nobody was told that it is stored.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import queue
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from chdb.session import Session
+
+from wardlight.problems import BadInput, Cancelled, Conflict, Problem, TimedOut, TooLarge, Unavailable
+from wardlight.records import Decoded
+from wardlight.store import Limits
+from wardlight.store.params import Param, bind
+from wardlight.store.schema import ENGINE_CONFIG, MIGRATIONS, TEXT_INDEX, VERSIONS
+
+_CODE = re.compile(r"Code: (\d+)\. DB::Exception: (.*?)(?: \(([A-Z_]+)\))?\s*$", re.DOTALL)
+_TAG = re.compile(r"[\w.:-]{0,100}")
+_DAY_NS = 86_400_000_000_000
+
+_PROBLEMS: dict[int, tuple[type[Problem], str]] = {
+    159: (TimedOut, "the query ran longer than query.max_seconds"),
+    241: (TooLarge, "the query needs more memory than query.max_memory_bytes"),
+    158: (TooLarge, "the query's result has more rows than its limit"),
+    396: (TooLarge, "the query's result has more rows than its limit"),
+    307: (TooLarge, "the query reads more bytes than query.max_read_bytes"),
+    394: (Cancelled, "the query was cancelled"),
+    243: (Unavailable, "the disk of the log store is full"),
+    252: (Unavailable, "the log store is merging too slowly for what it is sent"),
+}
+"""ClickHouse's error codes that mean something to a reader or sender."""
+
+
+class EmbeddedStore:
+    """A `LogStore` on local disk under `directory`, made at first use."""
+
+    def __init__(self, directory: Path, *, text_index: bool = True, readers: int = 4) -> None:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = _own(directory)
+        self._address = _engine_address(directory)
+        self._control = _open(self._address)
+        self._control_lock = threading.Lock()
+        self._writer = _open(self._address)
+        self._writer_lock = threading.Lock()
+        self._readers: queue.SimpleQueue[Session] = queue.SimpleQueue()
+        self._reader_count = readers
+        for _ in range(readers):
+            self._readers.put(_open(self._address))
+        self._closed = False
+        self._migrate(text_index)
+
+    def insert(self, batch: Decoded) -> None:
+        """Write a batch partition by partition; on return it is on disk."""
+        with self._writer_lock:
+            if self._closed:
+                raise Unavailable("the log store is closed")
+            for part in _by_partition(batch):
+                self._insert_part(part)
+
+    def select(
+        self, sql: str, params: Mapping[str, Param] | None = None, *, limits: Limits = Limits(), tag: str = ""
+    ) -> pa.Table:
+        """Run one SELECT with bound parameters on a session of its own."""
+        bound = {name: bind(value) for name, value in (params or {}).items()}
+        with self._reader() as session, _explained():
+            return session.query(f"{sql}\n{_settings(limits, tag)}", "ArrowTable", params=bound)
+
+    def cancel(self, tag: str) -> None:
+        """Stop the running queries that carry this tag."""
+        if not tag or not _TAG.fullmatch(tag):
+            return
+        sql = "KILL QUERY WHERE Settings['log_comment'] = {tag:String} ASYNC"
+        with self._control_lock, _explained():
+            if not self._closed:
+                self._control.query(sql, params={"tag": bind(f"wardlight:{tag}")})
+
+    def close(self) -> None:
+        """Stop queries, wait for the running insert, release the directory. A second call does nothing."""
+        with self._writer_lock, self._control_lock:
+            if self._closed:
+                return
+            self._closed = True
+            # A process that exits while a query runs dies of a segmentation fault: stop them, then collect all sessions.
+            self._control.query("KILL QUERY WHERE Settings['log_comment'] LIKE 'wardlight%' ASYNC")
+            for _ in range(self._reader_count):
+                self._readers.get(timeout=30).close()
+            self._writer.close()
+            self._control.close()
+            self._lock.close()
+
+    def _migrate(self, text_index: bool) -> None:
+        """Run the steps that this directory hasn't seen."""
+        control = self._control
+        with _explained():
+            control.query(VERSIONS)
+            rows = control.query("SELECT max(version) AS version FROM migrations", "ArrowTable").to_pylist()
+            for step in MIGRATIONS:
+                if step.version > rows[0]["version"]:
+                    for statement in step.statements:
+                        control.query(statement)
+                    control.query(f"INSERT INTO migrations (version) VALUES ({step.version:d})")  # noqa: S608 -- a number of ours
+            control.query(TEXT_INDEX[text_index])
+
+    def _insert_part(self, part: pa.RecordBatch) -> None:
+        """Insert rows of one partition as one block."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, part.schema) as stream:
+            stream.write_batch(part)
+        columns = ", ".join(part.schema.names)
+        with _explained():
+            inserter = self._writer.send_insert(f"INSERT INTO logs ({columns})", "ArrowStream")  # noqa: S608 -- names of ours
+            inserter.append(sink.getvalue().to_pybytes())
+            inserter.finish()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Session]:
+        """Borrow a reading session; waits for a free one."""
+        if self._closed:
+            raise Unavailable("the log store is closed")
+        session = self._readers.get()
+        try:
+            yield session
+        finally:
+            self._readers.put(session)
+
+
+def _own(directory: Path) -> IO[str]:
+    """Take the directory for this process; raises Conflict naming the process that has it."""
+    lock = (directory / "lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise Conflict(f"{directory} is in use by another Wardlight server (process {holder})") from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _engine_address(directory: Path) -> str:
+    """Write the engine's configuration; return the connection string."""
+    config = directory / "engine.xml"
+    config.write_text(ENGINE_CONFIG)
+    return f"{directory / 'data'}?config-file={config}"
+
+
+def _open(address: str) -> Session:
+    with _explained():
+        return Session(address)
+
+
+def _settings(limits: Limits, tag: str) -> str:
+    """Write a query's limits as its SETTINGS clause: numbers, and a tag that is checked."""
+    if not _TAG.fullmatch(tag):
+        raise BadInput("a query's tag has letters, digits, and . _ : - only")
+    settings: dict[str, int | float | str] = {
+        "readonly": 2,
+        "max_execution_time": float(limits.seconds),
+        "max_memory_usage": int(limits.memory_bytes),
+        "max_result_rows": int(limits.result_rows),
+        "max_bytes_to_read": int(limits.read_bytes),
+        "log_comment": f"'wardlight:{tag}'",
+    }
+    return "SETTINGS " + ", ".join(f"{name} = {value}" for name, value in settings.items())
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn the engine's errors into problems of ours."""
+    try:
+        yield
+    except RuntimeError as error:
+        found = _CODE.search(str(error))
+        code, name = (int(found[1]), found[3] or "") if found else (0, "")
+        kind, sentence = _PROBLEMS.get(code, (Problem, f"the log store failed: {name or 'unknown error'} (code {code})"))
+        raise kind(sentence) from error
+
+
+def _by_partition(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Split a batch into one of each kind and day, in the order of their rows."""
+    if batch.num_rows == 0:
+        return
+    day = pc.divide(pc.cast(batch["ts"], pa.int64()), _DAY_NS)
+    kind: Any = batch["kind"]
+    if pc.count_distinct(day).as_py() == 1 and len(pc.unique(kind)) == 1:
+        yield batch
+        return
+    key = pc.add(pc.multiply(day, 8), pc.cast(kind.indices, pa.int64()))
+    for value in pc.unique(key).to_pylist():
+        yield batch.filter(pc.equal(key, value))
