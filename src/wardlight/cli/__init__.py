@@ -1,0 +1,53 @@
+"""The command line. A command is one line in `COMMANDS`; its module is imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from wardlight.problems import Problem
+
+COMMANDS = {
+    "up": ("wardlight.cli.up:up", "Start everything and watch over it."),
+    "down": ("wardlight.cli.up:down", "Stop what `up` started."),
+    "status": ("wardlight.cli.up:status", "Say what runs, and whether all of it is healthy."),
+    "demo": ("wardlight.cli.demo:demo", "Break and mend the demo clinic."),
+}
+"""Name: where it is (`module:object`), and its line in the help."""
+
+
+class LazyGroup(click.Group):
+    """A group whose help needs no command's module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """Name the commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command; None if there is no such."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the commands with the table's lines."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; a Problem becomes its sentence on standard error and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except Problem as problem:
+            click.echo(f"wardlight: {problem}", err=True)
+            sys.exit(problem.exit_code)
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(package_name="wardlight")
+def main() -> None:
+    """Monitoring, logging and audit for healthcare platforms."""
