@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -53,3 +54,12 @@ class ManualClock:
     def set_wall(self, now_ns: int) -> None:
         """Set the wall time alone, as an administrator or NTP would."""
         self.now = now_ns
+
+
+def moment(now_ns: int) -> datetime:
+    """Turn nanoseconds since 1970 into an aware time, to the microsecond.
+
+    >>> moment(1_767_225_600_000_001_999).isoformat()
+    '2026-01-01T00:00:00.000001+00:00'
+    """
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=now_ns // 1000)

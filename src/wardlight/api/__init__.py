@@ -1,0 +1,1 @@
+"""What programs call: Loki, FHIR, JSON, Alertmanager's webhook."""
