@@ -180,7 +180,7 @@ def _explain(error: msgspec.ValidationError, path: Path | None, text: str, origi
         return f"{path}: {message}"
     inside, field, at = found.groups()
     setting = inside or ".".join(part for part in (at, field) if part)
-    reason = message.split(" - at ")[0]
+    reason = message.split(" - at ", maxsplit=1)[0]
     if setting in origins:
         return f"environment variable {origins[setting]}: {reason} (setting {setting})"
     return f"{path}:{_line_of(text, setting)}: setting {setting}: {reason}"
@@ -195,8 +195,8 @@ def _line_of(text: str, setting: str) -> int:
         if bare.startswith("["):
             current = bare.strip("[] ")
             section_line = number if current == section else section_line
-        elif name and current == section and re.match(rf"{re.escape(name)}\s*=", bare):
-            return number
-        elif not name and not current and re.match(rf"{re.escape(section)}\s*[=.]", bare):
+        elif (name and current == section and re.match(rf"{re.escape(name)}\s*=", bare)) or (
+            not name and not current and re.match(rf"{re.escape(section)}\s*[=.]", bare)
+        ):
             return number
     return section_line

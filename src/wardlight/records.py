@@ -31,8 +31,8 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of a batch. `severity` is OpenTelemetry's SeverityNumber (0 unknown, 1–24); absent identifiers
-of traces and spans are zero bytes; an absent string is empty. `user_id` and `patient_id` are the attributes `user.id` and
-`health.patient.id`, columns of their own because audits ask for them."""
+of traces and spans are zero bytes; an absent string is empty. `user_id` and `patient_id` are the attributes `user.id`
+and `health.patient.id`, columns of their own because audits ask for them."""
 
 COLUMN_ATTRIBUTES = {
     "user_id": "user_id",

@@ -13,6 +13,7 @@ COMMANDS = {
     "up": ("wardlight.cli.up:up", "Start everything and watch over it."),
     "down": ("wardlight.cli.up:down", "Stop what `up` started."),
     "status": ("wardlight.cli.up:status", "Say what runs, and whether all of it is healthy."),
+    "serve": ("wardlight.cli.serve:serve", "Run the server alone."),
     "demo": ("wardlight.cli.demo:demo", "Break and mend the demo clinic."),
 }
 """Name: where it is (`module:object`), and its line in the help."""

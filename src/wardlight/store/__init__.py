@@ -29,7 +29,7 @@ class LogStore(Protocol):
     def insert(self, batch: Decoded) -> None:
         """Write a batch; on return it is on disk.
 
-        Raises BadInput when the engine refuses the batch itself, Unavailable when the disk is full or the engine closed.
+        Raises BadInput when the engine refuses the batch itself, Unavailable when the disk is full or it is closed.
         """
         ...
 

@@ -92,7 +92,7 @@ class EmbeddedStore:
             if self._closed:
                 return
             self._closed = True
-            # A process that exits while a query runs dies of a segmentation fault: stop them, then collect all sessions.
+            # A process that exits while a query runs dies of a segmentation fault: stop them, collect all sessions.
             self._control.query("KILL QUERY WHERE Settings['log_comment'] LIKE 'wardlight%' ASYNC")
             for _ in range(self._reader_count):
                 self._readers.get(timeout=30).close()
@@ -120,7 +120,7 @@ class EmbeddedStore:
             stream.write_batch(part)
         columns = ", ".join(part.schema.names)
         with _explained():
-            inserter = self._writer.send_insert(f"INSERT INTO logs ({columns})", "ArrowStream")  # noqa: S608 -- names of ours
+            inserter = self._writer.send_insert(f"INSERT INTO logs ({columns})", "ArrowStream")
             inserter.append(sink.getvalue().to_pybytes())
             inserter.finish()
 
@@ -187,7 +187,9 @@ def _explained() -> Iterator[None]:
     except RuntimeError as error:
         found = _CODE.search(str(error))
         code, name = (int(found[1]), found[3] or "") if found else (0, "")
-        kind, sentence = _PROBLEMS.get(code, (Problem, f"the log store failed: {name or 'unknown error'} (code {code})"))
+        kind, sentence = _PROBLEMS.get(
+            code, (Problem, f"the log store failed: {name or 'unknown error'} (code {code})")
+        )
         raise kind(sentence) from error
 
 

@@ -44,7 +44,9 @@ SETTINGS
 MIGRATIONS = (Migration(1, "records of all four kinds", (LOGS,)),)
 """In order; a released one is never changed."""
 
-VERSIONS = "CREATE TABLE IF NOT EXISTS migrations (version UInt32, at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version"
+VERSIONS = """
+CREATE TABLE IF NOT EXISTS migrations (version UInt32, at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version
+"""
 
 TEXT_INDEX = {
     True: "ALTER TABLE logs ADD INDEX IF NOT EXISTS body_text body TYPE text(tokenizer = 'splitByNonAlpha')",

@@ -1,0 +1,148 @@
+"""Where senders push: OTLP/HTTP logs and Loki's push.
+
+Thin: read, decode off the event loop, sink, answer in the sender's own form. Good records of a request are kept when
+others are refused; OTLP is told by its partial success, Loki's clients by a 400 with the reason, as Loki does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from google.protobuf import message_factory
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+from wardlight.api import body
+from wardlight.clock import Clock
+from wardlight.config import Receive
+from wardlight.problems import BadInput, Problem, UnknownFormat
+from wardlight.receive import loki, otlp
+from wardlight.receive.assemble import Decoding
+from wardlight.receive.decompress import decompress, unsnappy
+from wardlight.receive.sink import Sink
+from wardlight.receive.wire import declare
+
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+_PROTOBUFS = {PROTOBUF, "application/protobuf", "application/vnd.google.protobuf"}
+_Status: Any = message_factory.GetMessageClass(
+    declare("wardlight.rpc", "Status", {"Status": {1: ("code", "int32"), 2: ("message", "string")}})
+)
+_GRPC_CODES = {400: 3, 413: 3, 415: 3, 429: 8, 503: 14, 504: 4}
+"""google.rpc.Code by HTTP status; 13, internal, for others."""
+
+_ANY_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (PROTOBUF, JSON)},
+    }
+}
+
+
+def router(sink: Sink, settings: Receive, clock: Clock) -> APIRouter:
+    """Make the routes of the front door."""
+    routes = APIRouter(tags=["ingest"])
+    door = _Door(sink, settings, clock)
+    for path in ("/v1/logs", "/otlp/v1/logs"):
+        routes.post(path, summary="Take logs in OTLP, protobuf or JSON", openapi_extra=_ANY_BODY)(door.otlp)
+    routes.post(
+        "/loki/api/v1/push", status_code=204, summary="Take logs as Loki does, snappy protobuf or JSON",
+        openapi_extra=_ANY_BODY,
+    )(door.loki)  # fmt: skip
+    return routes
+
+
+class _Door:
+    """One handler a protocol."""
+
+    def __init__(self, sink: Sink, settings: Receive, clock: Clock) -> None:
+        self._sink = sink
+        self._settings = settings
+        self._clock = clock
+
+    async def otlp(self, request: Request) -> Response:
+        """Answer with ExportLogsServiceResponse, or google.rpc.Status on failure (OTLP 1.x, OTLP/HTTP)."""
+        content = _content_type(request)
+        try:
+            decoding = await self._take("otlp", request, _otlp_decoder(content))
+            if decoding.refused and not decoding.batch.num_rows:
+                raise BadInput("; ".join(refusal.message for refusal in decoding.refused))
+        except Problem as problem:
+            self._sink.failed("otlp", problem)
+            return _otlp_failure(problem, as_json=content == JSON)
+        return _otlp_success(decoding, as_json=content == JSON)
+
+    async def loki(self, request: Request) -> Response:
+        """Answer 204, or the reason as plain text."""
+        try:
+            decoding = await self._take("loki", request, _loki_decoder(_content_type(request)))
+            if decoding.refused:
+                raise BadInput("; ".join(refusal.message for refusal in decoding.refused))
+        except Problem as problem:
+            self._sink.failed("loki", problem)
+            return Response(f"{problem}\n", problem.status, _retry_after(problem), "text/plain")
+        return Response(status_code=204)
+
+    async def _take(
+        self, protocol: str, request: Request, decode: Callable[[bytes, Receive, int], Decoding]
+    ) -> Decoding:
+        """Read, decompress, decode and store a request; on return its good records are on disk."""
+        limit = self._settings.max_body_bytes
+        sent = await body.read(request, limit, "receive.max_body_bytes")
+        encoding = request.headers.get("content-encoding", "")
+
+        def decoded() -> Decoding:
+            return decode(decompress(sent, encoding, limit), self._settings, self._clock.now_ns())
+
+        decoding = await asyncio.to_thread(decoded)
+        await self._sink.accept(protocol, decoding, len(sent))
+        return decoding
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _otlp_decoder(content: str) -> Callable[[bytes, Receive, int], Decoding]:
+    if content in _PROTOBUFS:
+        return lambda data, settings, now: otlp.decode_protobuf([data], settings, now)
+    if content == JSON:
+        return otlp.decode_json
+    raise UnknownFormat(f"content type {content[:60]!r} isn't OTLP's; use {PROTOBUF} or {JSON}")
+
+
+def _loki_decoder(content: str) -> Callable[[bytes, Receive, int], Decoding]:
+    if content == JSON:
+        return loki.decode_json
+    if content in _PROTOBUFS:
+        return lambda data, settings, now: loki.decode_protobuf(unsnappy(data, settings.max_body_bytes), settings, now)
+    raise UnknownFormat(f"content type {content[:60]!r} isn't Loki's; use {PROTOBUF} (snappy) or {JSON}")
+
+
+def _otlp_success(decoding: Decoding, *, as_json: bool) -> Response:
+    """Tell what was kept; a partial success counts what wasn't and why."""
+    rejected = sum(refusal.count for refusal in decoding.refused)
+    reason = "; ".join(refusal.message for refusal in decoding.refused)
+    if as_json:
+        partial = {"partialSuccess": {"rejectedLogRecords": str(rejected), "errorMessage": reason}}
+        return Response(json.dumps(partial if rejected else {}), media_type=JSON)
+    answer = ExportLogsServiceResponse()
+    if rejected:
+        answer.partial_success.rejected_log_records = rejected
+        answer.partial_success.error_message = reason
+    return Response(answer.SerializeToString(), media_type=PROTOBUF)
+
+
+def _otlp_failure(problem: Problem, *, as_json: bool) -> Response:
+    """Tell why nothing was kept."""
+    code = _GRPC_CODES.get(problem.status, 13)
+    headers = _retry_after(problem)
+    if as_json:
+        return Response(json.dumps({"code": code, "message": str(problem)}), problem.status, headers, JSON)
+    return Response(_Status(code=code, message=str(problem)).SerializeToString(), problem.status, headers, PROTOBUF)
+
+
+def _retry_after(problem: Problem) -> dict[str, str]:
+    return {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else {}

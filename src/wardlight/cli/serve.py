@@ -1,0 +1,50 @@
+"""`wardlight serve`: the server alone."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import click
+
+from wardlight.problems import BadConfig
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Directory of everything that is kept.")
+@click.option("--listen", metavar="HOST:PORT", help="Address to listen on (setting server.listen).")
+@click.option("--open", "open_", is_flag=True, help="No sign-in; loopback addresses only.")
+def serve(data: Path | None, listen: str | None, open_: bool) -> None:  # noqa: ARG001 -- all is open so far
+    """Run the server alone, in the foreground."""
+    import uvicorn
+
+    from wardlight.config import load
+    from wardlight.server import create_app
+    from wardlight.stack.layout import default_data
+
+    directory = data or default_data()
+    settings = load(directory / "wardlight.toml")
+    host, port = _address(listen or settings.server.listen)
+    if not _is_loopback(host):
+        raise BadConfig(
+            f"{host} is not a loopback address: without sign-in, Wardlight listens on 127.0.0.1 or ::1 only"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    uvicorn.run(
+        create_app(settings, directory), host=host, port=port, access_log=False, log_level="warning",
+        timeout_graceful_shutdown=20, server_header=False,
+    )  # fmt: skip
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise BadConfig(f"{listen!r} is not HOST:PORT (setting server.listen)")
+    return host.strip("[]"), int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

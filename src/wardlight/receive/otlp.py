@@ -1,0 +1,396 @@
+"""OTLP logs, protobuf and JSON (opentelemetry-proto 1.x, `ExportLogsServiceRequest`), to records.
+
+Resource attributes named by `receive.index_labels` become stream labels; the other resource attributes, the scope's
+name, version and attributes, and the record's own become structured metadata, as in Loki's OTLP endpoint.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from opentelemetry.proto.common.v1 import common_pb2
+
+from wardlight.config import Receive
+from wardlight.problems import BadInput
+from wardlight.receive.assemble import Columns, Decoding, Ints, assemble, nothing
+from wardlight.receive.wire import declare, decoder, lengths
+from wardlight.records import label_name
+
+REQUEST = declare(
+    "wardlight.otlp",
+    "Request",
+    {
+        "Value": {
+            1: ("string_value", "string", "oneof"),
+            2: ("bool_value", "bool", "oneof"),
+            3: ("int_value", "int64", "oneof"),
+            4: ("double_value", "double", "oneof"),
+            5: ("array_value", "bytes", "oneof"),
+            6: ("kvlist_value", "bytes", "oneof"),
+            7: ("bytes_value", "bytes", "oneof"),
+        },
+        "KeyValue": {1: ("key", "string"), 2: ("value", "Value")},
+        "Resource": {1: ("attributes", "KeyValue", "repeated")},
+        "Scope": {1: ("name", "string"), 2: ("version", "string"), 3: ("attributes", "KeyValue", "repeated")},
+        "LogRecord": {
+            1: ("time_unix_nano", "fixed64"),
+            2: ("severity_number", "int32"),
+            3: ("severity_text", "string"),
+            5: ("body", "Value"),
+            6: ("attributes", "KeyValue", "repeated"),
+            9: ("trace_id", "bytes"),
+            10: ("span_id", "bytes"),
+            11: ("observed_time_unix_nano", "fixed64"),
+            12: ("event_name", "string"),
+        },
+        "ScopeLogs": {1: ("scope", "Scope"), 2: ("log_records", "LogRecord", "repeated")},
+        "ResourceLogs": {1: ("resource", "Resource"), 2: ("scope_logs", "ScopeLogs", "repeated")},
+        "Request": {1: ("resource_logs", "ResourceLogs", "repeated")},
+    },
+)
+"""The request, with the recursive values (arrays and maps) left encoded."""
+
+_DECODER = decoder(REQUEST)
+_LOGS_TYPE = _DECODER.decode([b""]).schema.field("resource_logs").type
+_MAX_TIME = np.iinfo(np.int64).max
+
+
+def decode_protobuf(payloads: Sequence[bytes], settings: Receive, now_ns: int) -> Decoding:
+    """Decode encoded requests to one batch; raises BadInput when one isn't such a message."""
+    return _records(_DECODER.decode(payloads)["resource_logs"], settings, now_ns)
+
+
+def decode_json(payload: bytes, settings: Receive, now_ns: int) -> Decoding:
+    """Decode a request in OTLP's JSON encoding; raises BadInput with the position."""
+    try:
+        request = msgspec.json.decode(payload, type=_Request)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"not an OTLP logs request in JSON: {error}") from None
+    try:
+        rows = [_plain_resource_logs(item) for item in request.resource_logs]
+        logs = pa.array([rows], _LOGS_TYPE)
+    except (ValueError, OverflowError, pa.ArrowException) as error:
+        raise BadInput(f"not an OTLP logs request in JSON: {error}") from None
+    return _records(logs, settings, now_ns)
+
+
+def _records(requests: pa.ListArray, settings: Receive, now_ns: int) -> Decoding:
+    """Flatten resources, scopes and records to columns."""
+    resources = requests.flatten()
+    scope_lists = pc.struct_field(resources, "scope_logs")
+    scopes = scope_lists.flatten()
+    record_lists = pc.struct_field(scopes, "log_records")
+    records = record_lists.flatten()
+    if len(records) == 0:
+        return nothing()
+    resource_of_scope = _parents(scope_lists)
+    scope_of_record = _parents(record_lists)
+    labels, extras = _contexts(resources, scopes, resource_of_scope, settings)
+    keys, values, counts = _interleave(
+        (
+            _own_attributes(records),
+            _named_field(records, "event_name"),
+            _named_field(records, "severity_text"),
+            _inherited(extras, scope_of_record),
+        ),
+        len(records),
+    )
+    return assemble(
+        Columns(
+            ts=_times(records),
+            body=_text(pc.struct_field(records, "body")),
+            group=resource_of_scope[scope_of_record],
+            groups=labels,
+            counts=counts,
+            keys=keys,
+            values=values,
+            severity=_severities(records),
+            trace_id=pc.struct_field(records, "trace_id"),
+            span_id=pc.struct_field(records, "span_id"),
+        ),
+        settings,
+        now_ns,
+    )
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """Attributes of records: record i has the next `counts[i]` of those at `at` in `keys` and `values`."""
+
+    counts: Ints
+    at: Ints
+    keys: pa.StringArray
+    values: pa.StringArray
+
+
+def _interleave(segments: Sequence[_Segment], rows: int) -> tuple[pa.StringArray, pa.StringArray, Ints]:
+    """Join segments record by record, the earlier ones first."""
+    used = [segment for segment in segments if len(segment.at)]
+    counts = np.zeros(rows, np.int64)
+    for segment in used:
+        counts += segment.counts
+    if len(used) == 1 and np.array_equal(used[0].at, np.arange(len(used[0].keys))):
+        return used[0].keys, used[0].values, counts
+    start = np.cumsum(counts) - counts
+    take = np.zeros(int(counts.sum()), np.int64)
+    pool = 0
+    for segment in used:
+        before = np.cumsum(segment.counts) - segment.counts
+        within = np.arange(len(segment.at)) - np.repeat(before, segment.counts)
+        take[np.repeat(start, segment.counts) + within] = segment.at + pool
+        start = start + segment.counts
+        pool += len(segment.keys)
+    if not used:
+        return pa.array([], pa.string()), pa.array([], pa.string()), counts
+    keys = pa.concat_arrays([segment.keys for segment in used]).take(pa.array(take))
+    values = pa.concat_arrays([segment.values for segment in used]).take(pa.array(take))
+    return keys, values, counts
+
+
+def _own_attributes(records: pa.StructArray) -> _Segment:
+    """The records' own attributes."""
+    lists = pc.struct_field(records, "attributes")
+    flat = lists.flatten()
+    values = _text(pc.struct_field(flat, "value"))
+    return _Segment(lengths(lists), np.arange(len(flat)), pc.struct_field(flat, "key").fill_null(""), values)
+
+
+def _named_field(records: pa.StructArray, name: str) -> _Segment:
+    """A field of the record that is structured metadata where it isn't empty."""
+    values = pc.struct_field(records, name).fill_null("")
+    present = pc.binary_length(values).to_numpy(zero_copy_only=False) > 0
+    at = np.flatnonzero(present)
+    keys = pa.repeat(pa.scalar(name), len(records) if len(at) else 0)
+    return _Segment(present.astype(np.int64), at, keys, values if len(at) else values.slice(0, 0))
+
+
+def _inherited(extras: Sequence[Mapping[str, str]], scope_of_record: Ints) -> _Segment:
+    """What a record has from its scope and resource."""
+    sizes = np.array([len(extra) for extra in extras], np.int64)
+    starts = np.cumsum(sizes) - sizes
+    counts = sizes[scope_of_record]
+    before = np.cumsum(counts) - counts
+    at = np.arange(int(counts.sum())) - np.repeat(before, counts) + np.repeat(starts[scope_of_record], counts)
+    keys = pa.array([key for extra in extras for key in extra], pa.string())
+    values = pa.array([value for extra in extras for value in extra.values()], pa.string())
+    return _Segment(counts, at, keys, values)
+
+
+def _contexts(
+    resources: pa.StructArray, scopes: pa.StructArray, resource_of_scope: Ints, settings: Receive
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Return the labels of each resource, and for each scope what its records inherit as metadata."""
+    indexed = frozenset(settings.index_labels)
+    labels, rest = [], []
+    for attributes in _dicts(pc.struct_field(resources, ["resource", "attributes"])):
+        labels.append({label_name(key): value for key, value in attributes.items() if key in indexed and value})
+        rest.append({key: value for key, value in attributes.items() if key not in indexed})
+    names = pc.struct_field(scopes, ["scope", "name"]).fill_null("").to_pylist()
+    versions = pc.struct_field(scopes, ["scope", "version"]).fill_null("").to_pylist()
+    own = _dicts(pc.struct_field(scopes, ["scope", "attributes"]))
+    extras = []
+    for name, version, attributes, resource in zip(names, versions, own, resource_of_scope.tolist(), strict=True):
+        about = {"scope.name": name, "scope.version": version}
+        extras.append({**{key: value for key, value in about.items() if value}, **attributes, **rest[resource]})
+    return labels, extras
+
+
+def _dicts(lists: pa.ListArray) -> list[dict[str, str]]:
+    """Turn short lists of key-values into dictionaries."""
+    flat = lists.flatten()
+    pairs = zip(
+        pc.struct_field(flat, "key").to_pylist(), _text(pc.struct_field(flat, "value")).to_pylist(), strict=True
+    )
+    return [dict(next(pairs) for _ in range(length)) for length in lengths(lists).tolist()]
+
+
+def _parents(lists: pa.ListArray) -> Ints:
+    """For each element of flattened lists, the index of its list."""
+    return np.repeat(np.arange(len(lists)), lengths(lists))
+
+
+def _times(records: pa.StructArray) -> Ints:
+    """Event time, else the time it was observed, else 0; beyond 2262 it is the last nanosecond that fits."""
+    time = pc.struct_field(records, "time_unix_nano").fill_null(0).to_numpy(zero_copy_only=False)
+    if not time.all():
+        observed = pc.struct_field(records, "observed_time_unix_nano").fill_null(0).to_numpy(zero_copy_only=False)
+        time = np.where(time == 0, observed, time)
+    times: Ints = np.minimum(time, np.uint64(_MAX_TIME)).astype(np.int64)
+    return times
+
+
+def _severities(records: pa.StructArray) -> Any:
+    numbers = pc.struct_field(records, "severity_number").fill_null(0).to_numpy(zero_copy_only=False)
+    return np.where((numbers >= 0) & (numbers <= 24), numbers, 0).astype(np.uint8)
+
+
+def _text(values: pa.StructArray) -> pa.StringArray:
+    """Write a column of AnyValues as text: numbers and booleans plainly, bytes as base64, arrays and maps as JSON."""
+    text = pc.struct_field(values, "string_value")
+    if text.null_count == 0:
+        return text
+    forms = [text]
+    for name in ("int_value", "bool_value", "double_value"):
+        column = pc.struct_field(values, name)
+        if column.null_count < len(column):
+            forms.append(column.cast(pa.string()))
+    for name, write in _WRITERS.items():
+        column = pc.struct_field(values, name)
+        if column.null_count < len(column):
+            forms.append(pa.array([None if v is None else write(v) for v in column.to_pylist()], pa.string()))
+    return pc.coalesce(*forms, pa.scalar(""))
+
+
+def _array(encoded: bytes) -> str:
+    return _json([_plain(value) for value in common_pb2.ArrayValue.FromString(encoded).values])
+
+
+def _map(encoded: bytes) -> str:
+    return _json({pair.key: _plain(pair.value) for pair in common_pb2.KeyValueList.FromString(encoded).values})
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: common_pb2.AnyValue) -> Any:
+    """Turn an AnyValue into what JSON knows; protobuf itself bounds the depth (100)."""
+    form = value.WhichOneof("value")
+    if form == "array_value":
+        return [_plain(item) for item in value.array_value.values]
+    if form == "kvlist_value":
+        return {pair.key: _plain(pair.value) for pair in value.kvlist_value.values}
+    if form == "bytes_value":
+        return base64.b64encode(value.bytes_value).decode()
+    return getattr(value, form) if form else None
+
+
+_WRITERS = {
+    "array_value": _array,
+    "kvlist_value": _map,
+    "bytes_value": lambda value: base64.b64encode(value).decode(),
+}
+
+
+# OTLP's JSON encoding: protobuf's, but identifiers of traces and spans in hexadecimal, enumerations as numbers and
+# names in lowerCamelCase (OTLP specification, "JSON Protobuf Encoding").
+
+
+class _Json(msgspec.Struct, rename="camel"):
+    """Part of a request in JSON; unknown fields are ignored, as the specification wants."""
+
+
+class _Value(_Json):
+    string_value: str | None = None
+    bool_value: bool | None = None
+    int_value: int | str | None = None
+    double_value: float | str | None = None
+    array_value: dict[str, Any] | None = None
+    kvlist_value: dict[str, Any] | None = None
+    bytes_value: bytes | None = None
+
+
+class _KeyValue(_Json):
+    key: str = ""
+    value: _Value | None = None
+
+
+class _Resource(_Json):
+    attributes: list[_KeyValue] = []
+
+
+class _Scope(_Json):
+    name: str = ""
+    version: str = ""
+    attributes: list[_KeyValue] = []
+
+
+class _LogRecord(_Json):
+    time_unix_nano: int | str = 0
+    observed_time_unix_nano: int | str = 0
+    severity_number: int = 0
+    severity_text: str = ""
+    body: _Value | None = None
+    attributes: list[_KeyValue] = []
+    trace_id: str = ""
+    span_id: str = ""
+    event_name: str = ""
+
+
+class _ScopeLogs(_Json):
+    scope: _Scope | None = None
+    log_records: list[_LogRecord] = []
+
+
+class _ResourceLogs(_Json):
+    resource: _Resource | None = None
+    scope_logs: list[_ScopeLogs] = []
+
+
+class _Request(_Json):
+    resource_logs: list[_ResourceLogs] = []
+
+
+def _plain_resource_logs(item: _ResourceLogs) -> dict[str, Any]:
+    """Bring a resource's logs in JSON into the shape of the protobuf columns."""
+    resource = {"attributes": _pairs(item.resource.attributes)} if item.resource else None
+    return {"resource": resource, "scope_logs": [_plain_scope_logs(scope) for scope in item.scope_logs]}
+
+
+def _plain_scope_logs(item: _ScopeLogs) -> dict[str, Any]:
+    scope = item.scope
+    about = {"name": scope.name, "version": scope.version, "attributes": _pairs(scope.attributes)} if scope else None
+    return {"scope": about, "log_records": [_plain_record(record) for record in item.log_records]}
+
+
+def _plain_record(record: _LogRecord) -> dict[str, Any]:
+    return {
+        "time_unix_nano": int(record.time_unix_nano),
+        "observed_time_unix_nano": int(record.observed_time_unix_nano),
+        "severity_number": record.severity_number,
+        "severity_text": record.severity_text,
+        "body": _plain_value(record.body),
+        "attributes": _pairs(record.attributes),
+        "trace_id": bytes.fromhex(record.trace_id),
+        "span_id": bytes.fromhex(record.span_id),
+        "event_name": record.event_name,
+    }
+
+
+def _pairs(attributes: Sequence[_KeyValue]) -> list[dict[str, Any]]:
+    return [{"key": pair.key, "value": _plain_value(pair.value)} for pair in attributes]
+
+
+def _plain_value(value: _Value | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    if value.string_value is not None:
+        return {"string_value": value.string_value}
+    return {
+        "bool_value": value.bool_value,
+        "int_value": None if value.int_value is None else int(value.int_value),
+        "double_value": None if value.double_value is None else float(value.double_value),
+        "array_value": _encoded(common_pb2.ArrayValue(), value.array_value),
+        "kvlist_value": _encoded(common_pb2.KeyValueList(), value.kvlist_value),
+        "bytes_value": value.bytes_value,
+    }
+
+
+def _encoded(message: Message, value: dict[str, Any] | None) -> bytes | None:
+    """Encode a rare recursive value as protobuf, so that one writer serves both encodings."""
+    if value is None:
+        return None
+    try:
+        return json_format.ParseDict(value, message, ignore_unknown_fields=True).SerializeToString()
+    except json_format.ParseError as error:
+        raise ValueError(str(error)) from None

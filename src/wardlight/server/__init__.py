@@ -1,0 +1,92 @@
+"""Puts the rooms together into one ASGI application; nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.concurrency import run_in_threadpool
+
+from wardlight import __version__
+from wardlight.api import alertmanager, incidents, ingest, loki
+from wardlight.clock import Clock, SystemClock
+from wardlight.config import Settings
+from wardlight.incidents import Incidents
+from wardlight.problems import Problem
+from wardlight.query import QueryService
+from wardlight.receive.sink import Sink
+from wardlight.store import Limits, LogStore
+from wardlight.store.commit import GroupCommit
+from wardlight.store.embedded import EmbeddedStore
+from wardlight.store.state import State
+
+
+def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> FastAPI:
+    """Open everything under `data` and return the application; its shutdown closes everything again."""
+    clock = clock or SystemClock()
+    opened = ExitStack()
+    store = EmbeddedStore(data / "logs", text_index=settings.store.text_index, readers=settings.store.readers)
+    opened.callback(store.close)
+    registry = _registry()
+    sink = Sink(
+        lambda told: GroupCommit(
+            store, rows=settings.store.commit_rows, seconds=settings.store.commit_seconds,
+            max_bytes=settings.receive.max_queue_bytes, told=told,
+        ),
+        registry,
+    )  # fmt: skip
+    opened.callback(sink.close)
+    state = State(data / "state.db")
+    opened.callback(state.close)
+    kept = Incidents(state, clock)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        with opened:
+            yield
+
+    app = FastAPI(title="Wardlight", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_exception_handler(Problem, _told)
+    app.include_router(ingest.router(sink, settings.receive, clock))
+    app.include_router(loki.router(QueryService(store, settings.query, clock)))
+    app.include_router(alertmanager.router(kept))
+    app.include_router(incidents.router(kept))
+    _health(app, registry, store)
+    return app
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def _health(app: FastAPI, registry: CollectorRegistry, store: LogStore) -> None:
+    """Add what watches the watcher."""
+
+    @app.get("/metrics", tags=["health"], summary="Wardlight's own metrics, in Prometheus's text format")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/healthz", tags=["health"], summary="The process answers")
+    async def healthz() -> PlainTextResponse:
+        return PlainTextResponse("ok\n")
+
+    @app.get("/readyz", tags=["health"], summary="The log store answers")
+    async def readyz() -> PlainTextResponse:
+        await run_in_threadpool(store.select, "SELECT 1", limits=Limits(seconds=5))
+        return PlainTextResponse("ready\n")
+
+
+async def _told(_request: Request, error: Exception) -> Response:
+    """Answer a problem as JSON with its status."""
+    problem = error if isinstance(error, Problem) else Problem(str(error))
+    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else None
+    return JSONResponse({"error": str(problem)}, problem.status, headers)
