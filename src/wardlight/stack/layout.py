@@ -54,13 +54,18 @@ class Layout:
         """Return a part's own directory: its configuration and its data."""
         return self.stack / part
 
+    @property
+    def logs(self) -> Path:
+        """What the parts print."""
+        return self.data / "log"
+
     def log(self, part: str) -> Path:
         """Return the file that takes a part's output."""
-        return self.data / "log" / f"{part}.log"
+        return self.logs / f"{part}.log"
 
     def make(self) -> None:
         """Make the directories. Others may pass through to their own room, and read nothing on the way."""
-        for directory, mode in ((self.data, 0o711), (self.stack, 0o711), (self.data / "log", 0o700)):
+        for directory, mode in ((self.data, 0o711), (self.stack, 0o711), (self.logs, 0o700)):
             if not directory.exists():
                 directory.mkdir(parents=True)
                 directory.chmod(mode)

@@ -1,0 +1,184 @@
+"""Writing the parts' configuration: the common subset of Debian's versions and today's, checked before use."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from wardlight.config import Platform, Settings
+from wardlight.problems import BadConfig
+from wardlight.stack.layout import Layout, unprivileged
+from wardlight.stack.plan import Part, watched
+from wardlight.stack.programs import require
+
+_HERE = files("wardlight.stack")
+
+
+def render(parts: Sequence[Part], settings: Settings, layout: Layout, *, demo: bool) -> None:
+    """Write every part's configuration into its room, also that of parts which run elsewhere.
+
+    Raises BadConfig with the checker's words when a rendered file isn't valid.
+    """
+    platform = watched(settings, demo=demo)
+    by_name = {part.name: part for part in parts}
+    room = {part.name: layout.make_room(part.name, unprivileged(layout.stack, *part.users)) for part in parts}
+    for stale in (room["prometheus"] / "rules").glob("*.yml"):
+        stale.unlink()
+    for rules in rule_files():
+        _write(room["prometheus"] / "rules" / rules.name, rules.read_text())
+    _write(room["prometheus"] / "prometheus.yml", prometheus(by_name, platform))
+    webhook = f"{by_name['wardlight'].url}/api/v1/alertmanager"
+    _write(room["alertmanager"] / "alertmanager.yml", alertmanager(webhook))
+    _write(room["blackbox_exporter"] / "blackbox.yml", (_HERE / "blackbox.yml").read_text())
+    if "postgres_exporter" in room:
+        _write(room["postgres_exporter"] / "queries.yml", (_HERE / "queries.yml").read_text())
+    if "grafana" in room:
+        _write(room["grafana"] / "provisioning/datasources/wardlight.yaml", grafana(by_name))
+        _password(room["grafana"] / "admin.password")
+    _check(layout)
+
+
+def rule_files() -> list[Path]:
+    """List the alert rules that come with Wardlight."""
+    return sorted(Path(str(_HERE / "rules")).glob("*.yml"))
+
+
+def prometheus(parts: Mapping[str, Part], platform: Platform) -> dict[str, Any]:
+    """Compose prometheus.yml: what is critical every 5 s, the rest every 10 s."""
+    jobs = [_job("wardlight", [parts["wardlight"].address], critical=True)]
+    if platform.metrics:
+        jobs.append(_job("application", list(platform.metrics), critical=True))
+    if platform.database:
+        database = urlsplit(platform.database)
+        instance = f"{database.hostname or 'localhost'}:{database.port or 5432}"
+        exporter = {"targets": [parts["postgres_exporter"].address], "labels": {"instance": instance}}
+        jobs.append(_job("postgres", exporter, critical=True))
+    if platform.canary:
+        jobs.append(_probe("canary", [platform.canary], parts["blackbox_exporter"].address))
+    if platform.probes:
+        jobs.append(_probe("probe", list(platform.probes), parts["blackbox_exporter"].address))
+    for job, part in (("node", "node_exporter"), ("blackbox", "blackbox_exporter")):
+        jobs.append(_job(job, [parts[part].address]))
+    for job in ("prometheus", "alertmanager"):
+        host, scheme, path = _split(parts[job])
+        jobs.append(_job(job, [host]) | {"scheme": scheme, "metrics_path": f"{path}/metrics"})
+    host, scheme, path = _split(parts["alertmanager"])
+    manager = {"scheme": scheme, "path_prefix": path or "/", "static_configs": [{"targets": [host]}]}
+    return {
+        "global": {"scrape_interval": "10s", "scrape_timeout": "5s", "evaluation_interval": "5s"},
+        "rule_files": ["rules/*.yml"],
+        "alerting": {"alertmanagers": [manager]},
+        "scrape_configs": jobs,
+    }
+
+
+def _job(name: str, targets: list[str] | dict[str, Any], *, critical: bool = False) -> dict[str, Any]:
+    """One scrape job; a critical one is asked often and may not dawdle, so that a hang is noticed soon."""
+    static = targets if isinstance(targets, dict) else {"targets": targets}
+    pace = {"scrape_interval": "5s", "scrape_timeout": "2s"} if critical else {}
+    return {"job_name": name, **pace, "static_configs": [static]}
+
+
+def _probe(name: str, urls: list[str], exporter: str) -> dict[str, Any]:
+    """A job in which the blackbox exporter asks in our place."""
+    return _job(name, urls, critical=True) | {
+        "metrics_path": "/probe",
+        "params": {"module": ["http_2xx"]},
+        "relabel_configs": [
+            {"source_labels": ["__address__"], "target_label": "__param_target"},
+            {"source_labels": ["__param_target"], "target_label": "instance"},
+            {"target_label": "__address__", "replacement": exporter},
+        ],
+    }
+
+
+def _split(part: Part) -> tuple[str, str, str]:
+    """Take a part's address apart: host and port, scheme, path."""
+    url = urlsplit(part.url)
+    return url.netloc, url.scheme, url.path.rstrip("/")
+
+
+def alertmanager(webhook: str) -> dict[str, Any]:
+    """Compose alertmanager.yml: every alert to Wardlight, but those about Wardlight itself to the emergency contact."""
+
+    def route(matcher: str, wait: str, interval: str, repeat: str, to: str = "wardlight") -> dict[str, Any]:
+        only = {"matchers": [matcher]} if matcher else {}
+        return {"receiver": to, **only, "group_wait": wait, "group_interval": interval, "repeat_interval": repeat}
+
+    behind = "PatientRecordsUnreadable|ProbeFailed|SlowRequests|ErrorBurst"
+    return {
+        "route": {
+            **route("", "30s", "5m", "12h"),
+            "group_by": ["alertname", "job"],
+            "routes": [
+                # The dead man's switch: its repeat must be due at every flush.
+                route('alertname="Watchdog"', "0s", "1m", "50s", to="emergency"),
+                route('alertname="WardlightDown"', "1s", "10s", "1h", to="emergency"),
+                route('severity="critical"', "1s", "10s", "1h"),
+                route('severity="warning"', "10s", "1m", "4h"),
+            ],
+        },
+        "inhibit_rules": [
+            {"source_matchers": ['alertname="DatabaseDown"'], "target_matchers": [f'alertname=~"{behind}"']},
+            {"source_matchers": ['alertname="ApplicationDown"'], "target_matchers": [f'alertname=~"{behind}"']},
+        ],
+        "receivers": [
+            {"name": "wardlight", "webhook_configs": [{"url": webhook, "send_resolved": True}]},
+            {"name": "emergency"},
+        ],
+    }
+
+
+def grafana(parts: Mapping[str, Part]) -> dict[str, Any]:
+    """Compose Grafana's data sources: metrics, logs (the server speaks Loki's API) and alerts."""
+
+    def source(name: str, kind: str, url: str, **more: object) -> dict[str, Any]:
+        uid = f"wardlight-{kind}"
+        return {"name": name, "type": kind, "uid": uid, "access": "proxy", "url": url, "editable": False, **more}
+
+    managed = {"implementation": "prometheus", "handleGrafanaManagedAlerts": False}
+    return {
+        "apiVersion": 1,
+        "datasources": [
+            source("Prometheus", "prometheus", parts["prometheus"].url, isDefault=True),
+            source("Wardlight logs", "loki", parts["wardlight"].url),
+            source("Alertmanager", "alertmanager", parts["alertmanager"].url, jsonData=managed),
+        ],
+    }
+
+
+def _write(path: Path, content: object) -> None:
+    """Write text as it is, anything else as YAML; the room around it decides who reads it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(path.parent.stat().st_mode | 0o500)
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
+    path.chmod(0o644)
+
+
+def _password(path: Path) -> None:
+    """Invent Grafana's first password, once, for the owner of its room alone."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(18))
+        room = path.parent.stat()
+        os.chown(path, room.st_uid, room.st_gid)
+
+
+def _check(layout: Layout) -> None:
+    """Ask the programs' own checkers. Raises BadConfig with what they say."""
+    program = require(("promtool", "amtool"))
+    for command in (
+        (program["promtool"], "check", "config", str(layout.room("prometheus") / "prometheus.yml")),
+        (program["amtool"], "check-config", str(layout.room("alertmanager") / "alertmanager.yml")),
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode:
+            raise BadConfig(f"{command[-1]}: {(done.stderr or done.stdout).strip()}")

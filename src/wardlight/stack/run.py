@@ -1,0 +1,166 @@
+"""Bringing the stack up in a data directory, and down again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import psutil
+
+from wardlight.clock import SystemClock
+from wardlight.config import Settings, load
+from wardlight.problems import Unavailable
+from wardlight.stack import health, plan, ports, render, settings_file, state
+from wardlight.stack.alarm import Alarm
+from wardlight.stack.layout import Layout
+from wardlight.stack.supervisor import STOP_SECONDS, Supervisor
+
+READY_SECONDS = 60.0
+"""How long the parts have to become ready."""
+SETTLE_SECONDS = 20.0
+"""How long Prometheus has to ask each of its targets once."""
+DOWN_SECONDS = 60.0
+
+Say = Callable[[str], None]
+Show = Callable[[health.Report], None]
+
+
+def up(layout: Layout, *, demo: bool, say: Say, show: Show) -> None:
+    """Start everything, show how it is once it is ready, and watch over it until a signal ends it.
+
+    Raises BadConfig, Conflict (a port or the directory is taken) or Unavailable (a program is missing, a part does not
+    get ready).
+    """
+    layout.make()
+    settings_file.write_once(layout.settings)
+    settings = load(layout.settings)
+    parts = plan.parts(settings, layout, demo=demo)
+    with state.exclusive(layout):
+        if left := state.read(layout):
+            _end(state.leftovers(left))
+        us = state.Process.of(os.getpid())
+        state.write(layout, state.State(supervisor=us, ready=False, prometheus="", parts=()))
+        try:
+            ports.check(parts, layout.settings)
+            render.render(parts, settings, layout, demo=demo)
+            _tell_elsewhere(settings, layout, say)
+            asyncio.run(_watch(parts, layout, say, show))
+        finally:
+            layout.state.unlink(missing_ok=True)
+
+
+async def _watch(parts: Sequence[plan.Part], layout: Layout, say: Say, show: Show) -> None:
+    """Run the supervisor until a signal."""
+    clock = SystemClock()
+    alertmanager = next(part.url for part in parts if part.name == "alertmanager")
+    alarm = Alarm(alertmanager, render.rule_files(), clock)
+    supervisor = Supervisor(parts, layout, alarm=alarm, say=say, clock=clock)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, supervisor.stopping.set)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(supervisor.run())
+        late = await _ready(supervisor)
+        if late:
+            supervisor.stopping.set()
+        elif not supervisor.stopping.is_set():
+            show(await _settled(supervisor, layout))
+            supervisor.announce()
+            await supervisor.stopping.wait()
+            say("stopping everything")
+    if late:
+        raise Unavailable(
+            f"not ready after {READY_SECONDS:.0f} s: {', '.join(late)}; everything was stopped. "
+            f"What they said is in {layout.logs}"
+        )
+
+
+async def _ready(supervisor: Supervisor) -> list[str]:
+    """Wait until all parts are ready or a signal came; name those that are late."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await supervisor.ready()
+    except TimeoutError:
+        return [child.part.name for child in supervisor.children.values() if not child.ready.is_set()]
+    return []
+
+
+async def _settled(supervisor: Supervisor, layout: Layout) -> health.Report:
+    """Wait until all is healthy, but not for long: what is watched may well be broken."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        report = await health.check(supervisor.snapshot(), str(layout.data))
+        if report.healthy or supervisor.stopping.is_set() or time.monotonic() > deadline:
+            return report
+        await asyncio.sleep(0.5)
+
+
+def _tell_elsewhere(settings: Settings, layout: Layout, say: Say) -> None:
+    """Say what must be configured in the parts that run elsewhere."""
+    if settings.stack.prometheus:
+        room = layout.room("prometheus")
+        say(
+            f"Prometheus runs at {settings.stack.prometheus}: give it {room}/rules and the jobs of {room}/prometheus.yml"
+        )
+    if settings.stack.alertmanager:
+        file = layout.room("alertmanager") / "alertmanager.yml"
+        say(f"Alertmanager runs at {settings.stack.alertmanager}: give it the receivers and routes of {file}")
+    if settings.stack.grafana:
+        say(f"Grafana runs at {settings.stack.grafana}: add Prometheus, and Loki and Alertmanager data sources by hand")
+
+
+def detach(layout: Layout, *, demo: bool) -> tuple[int, str]:
+    """Start `up` as a process of its own, and wait until it is ready.
+
+    Returns 0, or the exit code with which it gave up and what it said.
+    """
+    layout.make()
+    command = [sys.executable, "-P", "-m", "wardlight", "up", "--data", str(layout.data), *(["--demo"] if demo else [])]
+    with layout.log("up").open("a+b") as log:
+        said = log.seek(0, os.SEEK_END)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
+        )
+        while process.poll() is None:
+            running = state.read(layout)
+            if running is not None and running.supervisor.pid == process.pid and running.ready:
+                return 0, ""
+            time.sleep(0.1)
+        log.seek(said)
+        return process.returncode, log.read().decode(errors="replace")
+
+
+def down(layout: Layout) -> tuple[str, ...]:
+    """Stop what runs in a data directory, also what a killed supervisor may have left; return the parts' names."""
+    running = state.read(layout)
+    if running is None:
+        return ()
+    deadline = time.monotonic() + DOWN_SECONDS
+    if supervisor := running.supervisor.find():
+        supervisor.terminate()
+        while running.supervisor.find() is not None:
+            if time.monotonic() > deadline:
+                supervisor.kill()
+            time.sleep(0.05)
+    left = state.leftovers(running)
+    _end(left)
+    layout.state.unlink(missing_ok=True)
+    if supervisor is None and not left:
+        return ()
+    return tuple(part.name for part in running.parts if part.process is not None)
+
+
+def _end(processes: Sequence[psutil.Process]) -> None:
+    """Stop processes that nobody watches over any more."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(processes, timeout=STOP_SECONDS)
+    for process in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
