@@ -201,7 +201,7 @@ def _contexts(
     extras = []
     for name, version, attributes, resource in zip(names, versions, own, resource_of_scope.tolist(), strict=True):
         about = {"scope.name": name, "scope.version": version}
-        extras.append({**{key: value for key, value in about.items() if value}, **attributes, **rest[resource]})
+        extras.append({**rest[resource], **attributes, **{key: value for key, value in about.items() if value}})
     return labels, extras
 
 

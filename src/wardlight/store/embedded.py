@@ -126,12 +126,19 @@ class EmbeddedStore:
 
     @contextmanager
     def _reader(self) -> Iterator[Session]:
-        """Borrow a reading session; waits for a free one."""
+        """Borrow a reading session; waits for a free one.
+
+        A session whose query failed is replaced: the engine may hand what that query had written to the next one.
+        """
         if self._closed:
             raise Unavailable("the log store is closed")
         session = self._readers.get()
         try:
             yield session
+        except BaseException:
+            session.close()
+            session = _open(self._address)
+            raise
         finally:
             self._readers.put(session)
 
