@@ -60,7 +60,7 @@ def _inflate(data: bytes, window: int, limit: int) -> bytes:
         while not stream.eof:
             try:
                 part = stream.decompress(rest, min(_CHUNK, limit - total + 1))
-            except isal_zlib.error as error:
+            except isal_zlib.error as error:  # type: ignore[misc]  # its stub calls the class a value
                 raise BadInput(f"damaged compressed data near byte {len(data) - len(rest)}: {error}") from None
             total += len(part)
             if total > limit:

@@ -247,7 +247,7 @@ def _text(values: pa.StructArray) -> pa.StringArray:
     for name, write in _WRITERS.items():
         column = pc.struct_field(values, name)
         if column.null_count < len(column):
-            forms.append(pa.array([None if v is None else write(v) for v in column.to_pylist()], pa.string()))
+            forms.append(pa.array([None if v is None else write(v) for v in column.to_pylist()], pa.string()))  # type: ignore[no-untyped-call]
     return pc.coalesce(*forms, pa.scalar(""))
 
 
