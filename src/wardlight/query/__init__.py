@@ -1,0 +1,1 @@
+"""LogQL: lex, parse, typed tree, passes, SQL with bound parameters, answer."""
