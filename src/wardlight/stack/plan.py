@@ -31,7 +31,7 @@ class Part:
     after: tuple[str, ...] = ()
     """Parts that must be ready before it starts, and that stop after it."""
     environment: Callable[[], Mapping[str, str]] = dict
-    """Variables to add, asked for at each start; OSError means: not yet."""
+    """Variables to add, asked for at each start; FileNotFoundError means: not yet."""
     users: tuple[str, ...] = ()
     """Whom it runs as when we are root, first choice first; empty: as ourselves."""
     alert: str = ""

@@ -36,10 +36,11 @@ def check(parts: Sequence[Part], settings: Path) -> None:
 
 def _free(host: str, port: int) -> bool:
     """Try to listen; an old connection that lingers is no obstacle."""
-    with socket.socket() as attempt:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            attempt.bind((host, port))
+            attempt.bind((host.strip("[]"), port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return False

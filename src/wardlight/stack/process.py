@@ -65,7 +65,7 @@ async def stop(child: Process, patience: float) -> None:
     family = _descendants(child.pid)
     for number in (signal.SIGTERM, signal.SIGCONT):  # a stopped process can't hear the first
         with suppress(ProcessLookupError):
-            child.send_signal(number)
+            os.kill(child.pid, number)  # not child.send_signal: it would reap what asyncio waits for
     with suppress(TimeoutError):
         await asyncio.wait_for(child.wait(), patience)
     sweep(child.pid)

@@ -20,6 +20,7 @@ from wardlight.stack.plan import Part, watched
 from wardlight.stack.programs import require
 
 _HERE = files("wardlight.stack")
+_CONFIGURED = ("prometheus", "alertmanager", "blackbox_exporter", "postgres_exporter", "grafana")
 
 
 def render(parts: Sequence[Part], settings: Settings, layout: Layout, *, demo: bool) -> None:
@@ -29,7 +30,11 @@ def render(parts: Sequence[Part], settings: Settings, layout: Layout, *, demo: b
     """
     platform = watched(settings, demo=demo)
     by_name = {part.name: part for part in parts}
-    room = {part.name: layout.make_room(part.name, unprivileged(layout.stack, *part.users)) for part in parts}
+    room = {
+        part.name: layout.make_room(part.name, unprivileged(layout.stack, *part.users))
+        for part in parts
+        if part.name in _CONFIGURED
+    }
     for stale in (room["prometheus"] / "rules").glob("*.yml"):
         stale.unlink()
     for rules in rule_files():

@@ -104,12 +104,10 @@ def _tell_elsewhere(settings: Settings, layout: Layout, say: Say) -> None:
     """Say what must be configured in the parts that run elsewhere."""
     if settings.stack.prometheus:
         room = layout.room("prometheus")
-        say(
-            f"Prometheus runs at {settings.stack.prometheus}: give it {room}/rules and the jobs of {room}/prometheus.yml"
-        )
+        say(f"Prometheus runs at {settings.stack.prometheus}: it needs the rules and jobs in {room}")
     if settings.stack.alertmanager:
         file = layout.room("alertmanager") / "alertmanager.yml"
-        say(f"Alertmanager runs at {settings.stack.alertmanager}: give it the receivers and routes of {file}")
+        say(f"Alertmanager runs at {settings.stack.alertmanager}: it needs the receivers and routes in {file}")
     if settings.stack.grafana:
         say(f"Grafana runs at {settings.stack.grafana}: add Prometheus, and Loki and Alertmanager data sources by hand")
 

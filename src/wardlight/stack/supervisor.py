@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -150,7 +150,7 @@ class Supervisor:
         try:
             running = await process.start(
                 part.command,
-                environment=part.environment(),
+                environment=await self._environment(part),
                 log=self._layout.log(part.name),
                 user=unprivileged(self._layout.stack, *part.users),
             )
@@ -170,6 +170,15 @@ class Supervisor:
         finally:
             getting_ready.cancel()
             process.sweep(running.pid)
+
+    async def _environment(self, part: Part) -> Mapping[str, str]:
+        """Ask for a part's environment, once the file that it needs is there."""
+        while True:
+            try:
+                return part.environment()
+            except FileNotFoundError:
+                if not await self._unless_stopping(asyncio.sleep(POLL_SECONDS)):
+                    raise
 
     async def _get_ready(self, child: Child) -> None:
         """Ask a part until it is ready."""
