@@ -1,0 +1,71 @@
+"""The console's one page, the part of it that is renewed, and its static files."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from wardlight import __version__
+from wardlight.console import words
+from wardlight.console.overview import Overview
+from wardlight.console.snapshot import Away
+from wardlight.console.verdict import verdict
+from wardlight.problems import NotFound
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_TYPES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+def router(overview: Overview) -> APIRouter:
+    """Make the routes of the console."""
+    routes = APIRouter(include_in_schema=False)
+    static = {name: (files(__package__) / "static" / name).read_bytes() for name in _TYPES}
+    templates = _environment(hashlib.sha256(b"".join(static.values())).hexdigest()[:12])
+
+    async def shown(template: str) -> HTMLResponse:
+        snapshot = await overview.snapshot()
+        text = templates.get_template(template).render(now=snapshot, verdict=verdict(snapshot))
+        return HTMLResponse(text, headers=_HEADERS)
+
+    @routes.get("/")
+    async def page() -> HTMLResponse:
+        return await shown("page.html")
+
+    @routes.get("/console/live")
+    async def live() -> HTMLResponse:
+        return await shown("live.html")
+
+    @routes.get("/console/static/{name}")
+    async def asset(name: str) -> Response:
+        if name not in static:
+            raise NotFound("the console has no such file")
+        headers = _HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
+        return Response(static[name], media_type=_TYPES[name], headers=headers)
+
+    return routes
+
+
+def _environment(build: str) -> Environment:
+    """Set the templates up; everything they print is escaped."""
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"build": build, "version": __version__}
+    environment.tests["away"] = lambda it: isinstance(it, Away)
+    environment.filters |= words.FILTERS
+    return environment
