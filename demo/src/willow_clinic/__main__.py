@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -67,7 +66,7 @@ def _serve(asked: argparse.Namespace) -> None:
 def _traffic(asked: argparse.Namespace) -> None:
     from willow_clinic import traffic
 
-    asyncio.run(traffic.run(asked.data, asked.port, seed_number=asked.seed, rate=asked.rate))
+    traffic.run(asked.data, asked.port, seed_number=asked.seed, rate=asked.rate)
 
 
 def _break(asked: argparse.Namespace) -> None:

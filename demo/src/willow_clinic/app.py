@@ -14,7 +14,9 @@ import psycopg
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from prometheus_client import disable_created_metrics
 from psycopg_pool import PoolTimeout
+from starlette.routing import Route
 
 import wardlight_sdk as wardlight
 from willow_clinic import billing, patients, people, schedule
@@ -30,7 +32,7 @@ def create(data: Path, database_port: int) -> FastAPI:
     database, faults = Database(data, database_port), Faults(data)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with database.opened():
             beside = [asyncio.create_task(_die_when_told(faults)), asyncio.create_task(_log_off(database))]
             yield
@@ -41,7 +43,7 @@ def create(data: Path, database_port: int) -> FastAPI:
     app = FastAPI(title="Willow Clinic", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.database, app.state.faults = database, faults
     app.add_middleware(wardlight.Middleware)
-    app.router.add_route("/metrics", wardlight.metrics_app)
+    app.router.routes.append(Route("/metrics", wardlight.metrics_app))
     for router in (people.router, patients.router, schedule.router, billing.router):
         app.include_router(router)
     app.add_api_route("/healthz", healthz)
@@ -72,9 +74,10 @@ async def _database_away(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _die_when_told(faults: Faults) -> None:
-    while not faults.active("application-killed"):
+    while True:
+        if faults.active("application-killed"):
+            os.kill(os.getpid(), signal.SIGKILL)
         await asyncio.sleep(0.25)
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def _log_off(database: Database) -> None:
@@ -93,6 +96,7 @@ def serve(data: Path, port: int, database_port: int, endpoint: str) -> None:
     if Faults(data).active("application-killed"):
         raise Trouble("the application is killed on purpose (fault application-killed)", EXIT_CODE)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    disable_created_metrics()  # one series a counter is enough
     wardlight.setup("willow-clinic", endpoint=endpoint, environment="demo")
     uvicorn.run(
         create(data, database_port),

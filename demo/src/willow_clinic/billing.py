@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
 import wardlight_sdk as wardlight
@@ -23,10 +23,8 @@ class NewInvoice(BaseModel):
     cents: int = Field(gt=0)
 
 
-@router.get("/invoices")
-async def unpaid(
-    connection: Connection, member: Annotated[Member, Depends(may("invoices.read"))]
-) -> list[dict[str, Any]]:
+@router.get("/invoices", dependencies=[may("invoices.read")])
+async def unpaid(connection: Connection) -> list[dict[str, Any]]:
     """List the invoices that are longest unpaid."""
     found = await rows(
         connection, "SELECT id, mrn, cents, issued_at FROM invoices WHERE paid_at IS NULL ORDER BY issued_at LIMIT 30"
@@ -37,7 +35,7 @@ async def unpaid(
 
 @router.post("/invoices", status_code=201)
 async def write(
-    invoice: NewInvoice, connection: Connection, member: Annotated[Member, Depends(may("invoices.write"))]
+    invoice: NewInvoice, connection: Connection, member: Annotated[Member, may("invoices.write")]
 ) -> dict[str, int]:
     """Write an invoice."""
     made = await one(
@@ -53,9 +51,7 @@ async def write(
 
 
 @router.post("/invoices/{invoice}/payment")
-async def pay(
-    invoice: int, connection: Connection, member: Annotated[Member, Depends(may("invoices.write"))]
-) -> dict[str, str]:
+async def pay(invoice: int, connection: Connection, member: Annotated[Member, may("invoices.write")]) -> dict[str, str]:
     """Note that an invoice was paid."""
     paid = await one(
         connection,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import glob
 import json
 import os
 import pwd
@@ -138,8 +137,8 @@ class Cluster:
         if self.account is not None:
             os.chown(new, self.account.pw_uid, self.account.pw_gid)
             os.chown(secret, self.account.pw_uid, self.account.pw_gid)
-        command = [programs / "initdb", "-D", new, "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}"]
-        command += ["-E", "UTF8", "--locale=C", "--no-instructions"]
+        command = [str(programs / "initdb"), "-D", str(new), "-U", "postgres", "-E", "UTF8", "--locale=C"]
+        command += ["-A", "scram-sha-256", f"--pwfile={secret}", "--no-instructions"]
         made = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **self._as_account())
         secret.unlink()
         if made.returncode:
@@ -175,7 +174,7 @@ class Cluster:
 def find_programs(version: int | None, places: Iterable[str] = PLACES) -> Path:
     """Find the newest PostgreSQL, or the one of a version; its directory of programs."""
     on_path = shutil.which("postgres")
-    directories = [Path(found) for place in places for found in glob.glob(place)]
+    directories = [found for place in places for found in Path("/").glob(place.removeprefix("/"))]
     directories += [Path(on_path).resolve().parent] if on_path else []
     versions = {_version_of(directory): directory for directory in directories if (directory / "initdb").exists()}
     if version is None and versions:

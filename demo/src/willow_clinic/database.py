@@ -22,7 +22,7 @@ class Database:
     def __init__(self, data: Path, port: int) -> None:
         self._data = data
         self._port = port
-        self.records = self._pool("app", most=16, timeout=5.0)
+        self.records = self._pool("app", most=16, timeout=0.9)
         self.canary = self._pool("canary", most=1, timeout=1.5)
 
     def _pool(self, name: str, *, most: int, timeout: float) -> Pool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 import wardlight_sdk as wardlight
@@ -35,7 +35,7 @@ class NewPrescription(BaseModel):
 
 @router.get("/patients")
 async def search(
-    connection: Connection, member: Annotated[Member, Depends(may("patients.search"))], family: str = ""
+    connection: Connection, member: Annotated[Member, may("patients.search")], family: str = ""
 ) -> list[dict[str, Any]]:
     """Search patients by the beginning of their family name."""
     found = await rows(
@@ -51,7 +51,7 @@ async def search(
 
 @router.post("/patients", status_code=201)
 async def register(
-    patient: NewPatient, connection: Connection, member: Annotated[Member, Depends(may("patients.register"))]
+    patient: NewPatient, connection: Connection, member: Annotated[Member, may("patients.register")]
 ) -> dict[str, Any]:
     """Register a patient."""
     made = await one(
@@ -69,7 +69,7 @@ async def register(
 @router.get("/patients/export")
 async def export(
     connection: Connection,
-    member: Annotated[Member, Depends(may("patients.export"))],
+    member: Annotated[Member, may("patients.export")],
     limit: Annotated[int, Query(ge=1, le=5000)] = 25,
 ) -> list[dict[str, Any]]:
     """Export patients with their addresses, those registered last first."""
@@ -79,11 +79,10 @@ async def export(
     return found
 
 
-@router.get("/patients/{mrn}")
+@router.get("/patients/{mrn}", dependencies=[may("chart.read")])
 async def chart(
     mrn: str,
     connection: Connection,
-    member: Annotated[Member, Depends(may("chart.read"))],
     purpose: Literal["TREAT", "ETREAT"] = "TREAT",
 ) -> dict[str, Any]:
     """Open a patient's chart; in an emergency with the purpose ETREAT."""
@@ -107,7 +106,7 @@ async def prescribe(
     mrn: str,
     prescription: NewPrescription,
     connection: Connection,
-    member: Annotated[Member, Depends(may("prescriptions.write"))],
+    member: Annotated[Member, may("prescriptions.write")],
 ) -> dict[str, int]:
     """Prescribe a medicine."""
     made = await one(

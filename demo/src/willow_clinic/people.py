@@ -6,9 +6,8 @@ import asyncio
 import hashlib
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -19,7 +18,7 @@ from willow_clinic.database import Connection, one, rows
 from willow_clinic.faults import Faults
 from willow_clinic.passwords import hashed, matches
 
-IDLE: LiteralString = "15 minutes"
+IDLE = "15 minutes"
 """After this long without a request a session ends by itself."""
 
 MAY = {
@@ -77,11 +76,12 @@ async def _member(
     """Find who is asking by the session's token."""
     found = bearer and await one(
         connection,
-        f"""UPDATE sessions SET seen_at = now() FROM staff
-            WHERE token_hash = %(token)s AND ended_at IS NULL AND seen_at > now() - interval '{IDLE}'
+        """UPDATE sessions SET seen_at = now() FROM staff
+            WHERE token_hash = %(token)s AND ended_at IS NULL AND seen_at > now() - %(idle)s::interval
               AND staff.username = sessions.username
             RETURNING sessions.id::text AS id, staff.username, role""",
         token=_digest(bearer.credentials),
+        idle=IDLE,
     )
     if not found:
         raise HTTPException(401, "sign in first")
@@ -93,8 +93,8 @@ async def _member(
 SignedIn = Annotated[Member, Depends(_member, scope="function")]
 
 
-def may(permission: str) -> Callable[..., Awaitable[Member]]:
-    """Make a dependency that lets those pass whose role has a permission."""
+def may(permission: str) -> Any:
+    """Depend on a role that has a permission; gives the member of the staff."""
     roles = MAY[permission]
 
     async def check(request: Request, connection: Connection, member: SignedIn) -> Member:
@@ -104,7 +104,7 @@ def may(permission: str) -> Callable[..., Awaitable[Member]]:
         await _strike(request.app.state.faults, connection)
         return member
 
-    return check
+    return Depends(check, scope="function")
 
 
 async def _strike(faults: Faults, connection: Connection) -> None:
@@ -147,8 +147,8 @@ async def sign_out(connection: Connection, member: SignedIn) -> None:
     wardlight.session_end(member.session)
 
 
-@router.get("/staff")
-async def staff(connection: Connection, member: Annotated[Member, Depends(may("staff.read"))]) -> list[dict[str, Any]]:
+@router.get("/staff", dependencies=[may("staff.read")])
+async def staff(connection: Connection) -> list[dict[str, Any]]:
     """List who works here."""
     wardlight.feature_use("staff-list")
     return await rows(connection, "SELECT username, name, role FROM staff ORDER BY role, username")
@@ -158,8 +158,9 @@ async def end_idle_sessions(connection: Connection) -> None:
     """Log off those who have been away for too long."""
     ended = await rows(
         connection,
-        f"""UPDATE sessions SET ended_at = now() WHERE ended_at IS NULL AND seen_at < now() - interval '{IDLE}'
+        """UPDATE sessions SET ended_at = now() WHERE ended_at IS NULL AND seen_at < now() - %(idle)s::interval
             RETURNING id::text AS id, username""",
+        idle=IDLE,
     )
     for session in ended:
         wardlight.session_end(session["id"], reason="timeout", user=session["username"])

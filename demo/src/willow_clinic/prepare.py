@@ -39,7 +39,7 @@ def answers(uri: str) -> bool:
 def database(uri: str) -> None:
     """Make the database `clinic` unless it is there."""
     with psycopg.connect(uri, autocommit=True) as connection:
-        if not connection.execute("SELECT FROM pg_database WHERE datname = 'clinic'").fetchone():
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'clinic'").fetchone():
             connection.execute("CREATE DATABASE clinic")
 
 
@@ -49,12 +49,12 @@ def contents(uri: str, passwords: Mapping[str, str], staff_file: Path) -> None:
     The passwords of the staff go to `staff_file`, for the traffic generator and for people who try the demo.
     """
     with psycopg.connect(uri) as connection:
-        if connection.execute("SELECT FROM pg_tables WHERE tablename = 'patients'").fetchone():
+        if connection.execute("SELECT 1 FROM pg_tables WHERE tablename = 'patients'").fetchone():
             return
         literals = {role: sql.Literal(password) for role, password in passwords.items()}
         connection.execute(sql.SQL(_ROLES).format(**literals))
         # Lets the exporter measure bloat without reading a row; not installed everywhere.
-        if connection.execute("SELECT FROM pg_available_extensions WHERE name = 'pgstattuple'").fetchone():
+        if connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pgstattuple'").fetchone():
             connection.execute("CREATE EXTENSION pgstattuple")
         connection.execute(files("willow_clinic").joinpath("schema.sql").read_bytes())
         staff = {username: secrets.token_urlsafe(9) for username, *_ in seed.staff_names()}

@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
 import wardlight_sdk as wardlight
@@ -32,10 +32,8 @@ class Change(BaseModel):
     status: Literal["arrived", "completed", "cancelled"]
 
 
-@router.get("/appointments")
-async def today(
-    connection: Connection, member: Annotated[Member, Depends(may("schedule.read"))], doctor: str = ""
-) -> list[dict[str, Any]]:
+@router.get("/appointments", dependencies=[may("schedule.read")])
+async def today(connection: Connection, doctor: str = "") -> list[dict[str, Any]]:
     """List the open appointments of the hours around now; of one doctor, if named."""
     found = await rows(
         connection,
@@ -51,7 +49,7 @@ async def today(
 
 @router.post("/appointments", status_code=201)
 async def book(
-    appointment: NewAppointment, connection: Connection, member: Annotated[Member, Depends(may("schedule.write"))]
+    appointment: NewAppointment, connection: Connection, member: Annotated[Member, may("schedule.write")]
 ) -> dict[str, int]:
     """Book an appointment."""
     made = await one(
@@ -74,7 +72,7 @@ async def change(
     appointment: int,
     wanted: Change,
     connection: Connection,
-    member: Annotated[Member, Depends(may("schedule.write"))],
+    member: Annotated[Member, may("schedule.write")],
 ) -> dict[str, str]:
     """Say what became of an appointment."""
     changed = await one(

@@ -13,8 +13,18 @@ from willow_clinic.passwords import hashed
 PATIENTS = 480
 STAFF = {"doctor": 10, "nurse": 12, "front_desk": 6, "billing": 4, "administrator": 2}
 
-FAMILIES = ["Alder", "Ashby", "Barrow", "Beck", "Birch", "Bramley", "Brook", "Calder", "Carrow", "Copse", "Croft", "Dale", "Elm", "Fallow", "Fenn", "Field", "Garth", "Glade", "Hale", "Hawthorn", "Heath", "Holt", "Hurst", "Juniper", "Kestrel", "Lark", "Linden", "Marsh", "Mead", "Moor", "Oakes", "Pike", "Quarry", "Reed", "Ridge", "Rowan", "Rush", "Sedge", "Shaw", "Sorrel", "Stone", "Tarn", "Thorne", "Vale", "Warren", "Weir", "Wolde", "Yarrow"]
-GIVENS = ["Ada", "Alma", "Amos", "Anselm", "Bea", "Cora", "Dora", "Edith", "Elias", "Elsa", "Enid", "Ezra", "Flora", "Gwen", "Hanna", "Hugo", "Ida", "Ines", "Iris", "Ivo", "Jonas", "Jude", "Kaja", "Lena", "Levi", "Lotte", "Mabel", "Maia", "Milo", "Nell", "Nora", "Olaf", "Olive", "Otto", "Petra", "Rhea", "Rosa", "Ruben", "Silas", "Tess", "Theo", "Ula", "Vera", "Wanda", "Wim", "Xenia", "Yara", "Zeno"]
+FAMILIES = (
+    "Alder", "Ashby", "Barrow", "Beck", "Birch", "Bramley", "Brook", "Calder", "Carrow", "Copse", "Croft", "Dale",
+    "Elm", "Fallow", "Fenn", "Field", "Garth", "Glade", "Hale", "Hawthorn", "Heath", "Holt", "Hurst", "Juniper",
+    "Kestrel", "Lark", "Linden", "Marsh", "Mead", "Moor", "Oakes", "Pike", "Quarry", "Reed", "Ridge", "Rowan",
+    "Rush", "Sedge", "Shaw", "Sorrel", "Stone", "Tarn", "Thorne", "Vale", "Warren", "Weir", "Wolde", "Yarrow",
+)  # fmt: skip
+GIVENS = (
+    "Ada", "Alma", "Amos", "Anselm", "Bea", "Cora", "Dora", "Edith", "Elias", "Elsa", "Enid", "Ezra", "Flora",
+    "Gwen", "Hanna", "Hugo", "Ida", "Ines", "Iris", "Ivo", "Jonas", "Jude", "Kaja", "Lena", "Levi", "Lotte",
+    "Mabel", "Maia", "Milo", "Nell", "Nora", "Olaf", "Olive", "Otto", "Petra", "Rhea", "Rosa", "Ruben", "Silas",
+    "Tess", "Theo", "Ula", "Vera", "Wanda", "Wim", "Xenia", "Yara", "Zeno",
+)  # fmt: skip
 STREETS = ("Bridge Lane", "Canal Street", "Church Walk", "Mill Road", "Orchard Close", "Station Road", "Willow Way")
 REASONS = ("back pain", "blood pressure", "check-up", "cough", "follow-up", "headache", "rash", "vaccination")
 MEDICINES = ("amoxicillin", "ibuprofen", "lisinopril", "metformin", "omeprazole", "salbutamol", "simvastatin")

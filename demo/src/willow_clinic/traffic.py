@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -162,10 +163,16 @@ TASKS: dict[str, tuple[Callable[[Worker], Awaitable[None]], ...]] = {
 }
 
 
-async def run(data: Path, port: int, *, seed_number: int, rate: float) -> None:
+def run(data: Path, port: int, *, seed_number: int, rate: float) -> None:
     """Let everybody work until SIGTERM or SIGINT; `rate` is requests a second, all together."""
+    while not (data / "staff.json").exists():  # the database makes it up on first start
+        time.sleep(0.5)
+    passwords: dict[str, str] = json.loads((data / "staff.json").read_text())
+    asyncio.run(_work(data, port, passwords, seed_number, rate))
+
+
+async def _work(data: Path, port: int, passwords: dict[str, str], seed_number: int, rate: float) -> None:
     staff = seed.staff_names()
-    passwords = await _passwords(data / "staff.json")
     async with _client(port) as http:
         clinic = Clinic(http, rate, len(staff))
         workers = [
@@ -192,14 +199,6 @@ async def _client(port: int) -> AsyncIterator[httpx.AsyncClient]:
         verify=False,  # noqa: S501
     ) as http:
         yield http
-
-
-async def _passwords(path: Path) -> dict[str, str]:
-    """Read the passwords of the staff as soon as the database has made them up."""
-    while not path.exists():
-        await asyncio.sleep(0.5)
-    found: dict[str, str] = json.loads(path.read_text())
-    return found
 
 
 async def _during(data: Path, fault: str, pause: float) -> AsyncIterator[None]:
