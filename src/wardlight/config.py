@@ -103,6 +103,11 @@ class Stack(Section):
     metrics_days: Days = 30
     """How long Prometheus keeps its metrics."""
 
+    @property
+    def prometheus_url(self) -> str:
+        """Where Prometheus is asked, wherever it runs."""
+        return self.prometheus or f"http://127.0.0.1:{self.prometheus_port}"
+
 
 class Platform(Section):
     """The platform that is watched."""

@@ -12,10 +12,11 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 
-from wardlight import __version__
+from wardlight import __version__, console
 from wardlight.api import alertmanager, incidents, ingest, loki
 from wardlight.clock import Clock, SystemClock
 from wardlight.config import Settings
+from wardlight.console import Overview
 from wardlight.incidents import Incidents
 from wardlight.problems import Problem
 from wardlight.query import QueryService
@@ -44,11 +45,13 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> Fa
     state = State(data / "state.db")
     opened.callback(state.close)
     kept = Incidents(state, clock)
+    overview = Overview(settings.stack.prometheus_url, kept, store, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with opened:
             yield
+            await overview.aclose()
 
     app = FastAPI(title="Wardlight", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(Problem, _told)
@@ -56,6 +59,7 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> Fa
     app.include_router(loki.router(QueryService(store, settings.query, clock)))
     app.include_router(alertmanager.router(kept))
     app.include_router(incidents.router(kept))
+    app.include_router(console.router(overview))
     _health(app, registry, store)
     return app
 
