@@ -96,7 +96,7 @@ def serve(data: Path, port: int, database_port: int, endpoint: str) -> None:
     if Faults(data).active("application-killed"):
         raise Trouble("the application is killed on purpose (fault application-killed)", EXIT_CODE)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    disable_created_metrics()  # one series a counter is enough
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # one series a counter is enough
     wardlight.setup("willow-clinic", endpoint=endpoint, environment="demo")
     uvicorn.run(
         create(data, database_port),

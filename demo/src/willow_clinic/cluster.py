@@ -41,6 +41,7 @@ _SETTINGS = {
     "log_parameter_max_length_on_error": "0",
     "log_line_prefix": "%m %u@%d ",
 }
+_FAST, _IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # PostgreSQL's shutdown modes
 _libc = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
@@ -64,30 +65,25 @@ class Cluster:
             signal.signal(number, lambda *_: stop.set())
         self.data.mkdir(parents=True, exist_ok=True)
         self._check_reachable()
-        passwords = self._passwords()
         self._await_predecessor()
         programs = find_programs(self._version())
         if not self.home.exists():
-            self._make(programs, passwords["postgres"])
+            self._make(programs)
         server = self._start(programs)
         try:
-            self._prepare(server, passwords, stop)
+            self._prepare(server, stop)
             while server.poll() is None and not stop.wait(0.25):
                 if faults.active("database-stopped"):
-                    server.send_signal(signal.SIGQUIT)
+                    server.send_signal(_IMMEDIATE)
                     server.wait()
                     raise Trouble("the database was stopped on purpose (fault database-stopped)", EXIT_CODE)
             if not stop.is_set():
                 raise Trouble(f"PostgreSQL ended by itself (exit code {server.returncode})")
         finally:
             if server.poll() is None:
-                server.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+                server.send_signal(_FAST)
                 server.wait()
         return 0
-
-    def uri(self, role: str, password: str, database: str = "clinic") -> str:
-        """Write the address of a database for a role."""
-        return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}?sslmode=disable"
 
     def _check_reachable(self) -> None:
         """Refuse a directory that the account which runs PostgreSQL can't enter."""
@@ -103,14 +99,6 @@ class Cluster:
                     f"(mode {about.st_mode & 0o777:o}). Choose a data directory elsewhere, or: chmod o+x {directory}"
                 )
 
-    def _passwords(self) -> dict[str, str]:
-        """Read the passwords of the database's roles; made up on first start."""
-        path = self.data / "passwords.json"
-        if not path.exists():
-            write_private(path, json.dumps({role: secrets.token_urlsafe(18) for role in ROLES}))
-        found: dict[str, str] = json.loads(path.read_text())
-        return found
-
     def _version(self) -> int | None:
         """Read which PostgreSQL made the cluster; None when there is none yet."""
         path = self.home / "PG_VERSION"
@@ -122,18 +110,19 @@ class Cluster:
         for _ in range(50):
             try:
                 pid = int(path.read_text().split()[0])
-                os.kill(pid, 0)
-            except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
+            except (FileNotFoundError, IndexError, ValueError):
+                return
+            if not _is_postgres(pid):
                 return
             time.sleep(0.2)
         raise Trouble(f"another PostgreSQL (process {pid}) runs on {self.home}; stop it: kill -INT {pid}")
 
-    def _make(self, programs: Path, password: str) -> None:
+    def _make(self, programs: Path) -> None:
         """Run initdb beside the cluster's place and move the result there, so that it is whole or absent."""
         new, secret = self.data / "postgresql.new", self.data / "postgresql.password"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
-        write_private(secret, password)
+        write_private(secret, passwords(self.data)["postgres"])
         if self.account is not None:
             os.chown(new, self.account.pw_uid, self.account.pw_gid)
             os.chown(secret, self.account.pw_uid, self.account.pw_gid)
@@ -149,26 +138,26 @@ class Cluster:
         command = [str(programs / "postgres"), "-D", str(self.home), "-p", str(self.port)]
         for name, value in _SETTINGS.items():
             command += ["-c", f"{name}={value}"]
-        # Python changes the user before it calls preexec_fn, and a change of user would clear the signal.
-        return subprocess.Popen(command, cwd="/", preexec_fn=_dying_with(os.getpid()), **self._as_account())  # noqa: PLW1509
+        # Python changes the user before it calls preexec_fn; the other way round would clear the signal.
+        first = _dying_with(os.getpid(), _FAST)
+        return subprocess.Popen(command, cwd="/", preexec_fn=first, **self._as_account())  # noqa: PLW1509
 
     def _as_account(self) -> dict[str, Any]:
         if self.account is None:
             return {}
         return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
 
-    def _prepare(self, server: subprocess.Popen[bytes], passwords: dict[str, str], stop: threading.Event) -> None:
-        """Wait for the server, make what is missing in it, write the addresses for its clients."""
-        from willow_clinic import prepare  # heavy, and needed for a moment only
-
-        while not prepare.answers(self.uri("postgres", passwords["postgres"], "postgres")):
+    def _prepare(self, server: subprocess.Popen[bytes], stop: threading.Event) -> None:
+        """Wait for the server and make what is missing in it; in a process of its own, as that needs much memory."""
+        command = [sys.executable, "-m", "willow_clinic.prepare", str(self.data), str(self.port)]
+        preparing = subprocess.Popen(command, preexec_fn=_dying_with(os.getpid(), signal.SIGKILL))  # noqa: PLW1509
+        while preparing.poll() is None:
             if server.poll() is not None or stop.wait(0.05):
+                preparing.kill()
+                preparing.wait()
                 return
-        prepare.database(self.uri("postgres", passwords["postgres"], "postgres"))
-        prepare.contents(self.uri("postgres", passwords["postgres"]), passwords, self.data / "staff.json")
-        for name, role in (("app", "clinic"), ("canary", "canary"), ("exporter", "exporter")):
-            write_private(self.data / f"{name}.uri", self.uri(role, passwords[role]) + "\n")
-        print(f"database ready on 127.0.0.1:{self.port}", flush=True)
+        if preparing.returncode:
+            raise Trouble("the database can't be prepared, see above")
 
 
 def find_programs(version: int | None, places: Iterable[str] = PLACES) -> Path:
@@ -187,6 +176,15 @@ def find_programs(version: int | None, places: Iterable[str] = PLACES) -> Path:
     )
 
 
+def passwords(data: Path) -> dict[str, str]:
+    """Read the passwords of the database's roles; made up on first use."""
+    path = data / "passwords.json"
+    if not path.exists():
+        write_private(path, json.dumps({role: secrets.token_urlsafe(18) for role in ROLES}))
+    found: dict[str, str] = json.loads(path.read_text())
+    return found
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner may read, whole or not at all."""
     new = path.with_name(f".{path.name}.new")
@@ -202,6 +200,12 @@ def _version_of(programs: Path) -> int:
     return int(found[1]) if found else 0
 
 
+def _is_postgres(pid: int) -> bool:
+    """Tell whether a process is a PostgreSQL, not another one that was given the number of one that ended."""
+    said = subprocess.run(["ps", "-o", "comm=", "-p", str(pid)], check=False, capture_output=True, text=True).stdout
+    return Path(said.strip()).name == "postgres"
+
+
 def _account() -> pwd.struct_passwd | None:
     """Choose the account that runs PostgreSQL, which refuses root; None for our own."""
     if os.geteuid() != 0:
@@ -214,12 +218,12 @@ def _account() -> pwd.struct_passwd | None:
     raise Trouble("PostgreSQL won't run as root, and there is neither an account postgres nor nobody")
 
 
-def _dying_with(parent: int) -> Callable[[], None]:
-    """Make a child's first step: ask Linux for a fast shutdown when the parent dies, however it dies."""
+def _dying_with(parent: int, number: signal.Signals) -> Callable[[], None]:
+    """Make a child's first step: ask Linux for a signal when the parent dies, however it dies."""
 
     def ask() -> None:
         if sys.platform == "linux":
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+            _libc.prctl(_PR_SET_PDEATHSIG, number)
             if os.getppid() != parent:  # it died meanwhile
                 os._exit(1)
 

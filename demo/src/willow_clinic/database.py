@@ -29,7 +29,8 @@ class Database:
         def address() -> str:
             # Read on every connection: on first start the database writes it after us.
             path = self._data / f"{name}.uri"
-            return make_conninfo(path.read_text().strip() if path.exists() else "", port=self._port, connect_timeout=3)
+            known = path.read_text().strip() if path.exists() else ""
+            return make_conninfo(known, host="127.0.0.1", port=self._port, connect_timeout=3)
 
         return AsyncConnectionPool(
             address,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
+import time
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from willow_clinic import seed
-from willow_clinic.cluster import write_private
+from willow_clinic.cluster import passwords, write_private
 
 _ROLES = """
 CREATE ROLE clinic LOGIN PASSWORD {clinic};
@@ -27,23 +29,30 @@ GRANT CONNECT ON DATABASE clinic TO clinic, canary, exporter;
 """
 
 
-def answers(uri: str) -> bool:
-    """Tell whether the server is up."""
-    try:
-        psycopg.connect(uri, connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+def main(data: Path, port: int) -> None:
+    """Wait for the server, make what is missing, write the addresses for its clients."""
+    secret = passwords(data)
+
+    def uri(role: str, database: str = "clinic") -> str:
+        return f"postgresql://{role}:{secret[role]}@127.0.0.1:{port}/{database}?sslmode=disable"
+
+    while not _answers(uri("postgres", "postgres")):
+        time.sleep(0.05)
+    make_database(uri("postgres", "postgres"))
+    make_contents(uri("postgres"), secret, data / "staff.json")
+    for name, role in (("app", "clinic"), ("canary", "canary"), ("exporter", "exporter")):
+        write_private(data / f"{name}.uri", uri(role) + "\n")
+    print(f"database ready on 127.0.0.1:{port}", flush=True)
 
 
-def database(uri: str) -> None:
+def make_database(uri: str) -> None:
     """Make the database `clinic` unless it is there."""
     with psycopg.connect(uri, autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'clinic'").fetchone():
             connection.execute("CREATE DATABASE clinic")
 
 
-def contents(uri: str, passwords: Mapping[str, str], staff_file: Path) -> None:
+def make_contents(uri: str, secret: Mapping[str, str], staff_file: Path) -> None:
     """Make roles, schema and seed data in one transaction unless they are there.
 
     The passwords of the staff go to `staff_file`, for the traffic generator and for people who try the demo.
@@ -51,7 +60,7 @@ def contents(uri: str, passwords: Mapping[str, str], staff_file: Path) -> None:
     with psycopg.connect(uri) as connection:
         if connection.execute("SELECT 1 FROM pg_tables WHERE tablename = 'patients'").fetchone():
             return
-        literals = {role: sql.Literal(password) for role, password in passwords.items()}
+        literals = {role: sql.Literal(password) for role, password in secret.items()}
         connection.execute(sql.SQL(_ROLES).format(**literals))
         # Lets the exporter measure bloat without reading a row; not installed everywhere.
         if connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pgstattuple'").fetchone():
@@ -62,3 +71,15 @@ def contents(uri: str, passwords: Mapping[str, str], staff_file: Path) -> None:
         write_private(staff_file, json.dumps(staff, indent=1) + "\n")
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("ANALYZE")
+
+
+def _answers(uri: str) -> bool:
+    try:
+        psycopg.connect(uri, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -47,11 +48,14 @@ def seed(connection: psycopg.Connection[Any], passwords: dict[str, str]) -> None
     """Fill empty tables; `passwords` is by user name, see `staff_names`."""
     chance = random.Random(7)
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    staff = staff_names()
+    with ThreadPoolExecutor() as pool:
+        hashes = list(pool.map(hashed, (passwords[username] for username, *_ in staff)))
+    members = [
+        (username, f"{given} {family}", role, digest)
+        for (username, given, family, role), digest in zip(staff, hashes, strict=True)
+    ]
     with connection.cursor() as cursor:
-        members = [
-            (username, f"{given} {family}", role, hashed(passwords[username]))
-            for username, given, family, role in staff_names()
-        ]
         cursor.executemany("INSERT INTO staff VALUES (%s, %s, %s, %s)", members)
         doctors = [username for username, _, role, _ in members if role == "doctor"]
         people = [{**person(chance), "family": "Canary", "given": "Synthetic"}]
