@@ -66,7 +66,7 @@ class Supervisor:
         self._say = say
         self._clock = clock
         self._us = state.Process.of(psutil.Process().pid)
-        self._prometheus = next(part.url for part in parts if part.name == "prometheus")
+        self._prometheus = next((part.url for part in parts if part.name == "prometheus"), "")
         self._all_ready = False
 
     async def run(self) -> None:
@@ -133,14 +133,14 @@ class Supervisor:
         ending = await self._attend(child)
         if self.stopping.is_set():
             return
+        if child.part.alert and child.ready.is_set():
+            self._ring(child, ending)
         child.ready.clear()
         child.restarts += 1
         self._set(child, "restarting", None)
         delay = child.back_off.after(self._clock.monotonic() - started)
         log = self._layout.log(child.part.name)
         self._say(f"{child.part.name} {ending}; starting it again in {delay:.1f} s (its log: {log})")
-        if child.part.alert:
-            self._ring(child, ending)
         await self._unless_stopping(asyncio.sleep(delay))
 
     async def _attend(self, child: Child) -> str:
@@ -211,9 +211,10 @@ class Supervisor:
                 process.bound(log)
 
     def _ring(self, child: Child, ending: str) -> None:
-        """Raise a part's alert until it is ready again, unless it still sounds."""
-        if child.ringing is None or child.ringing.done():
-            child.ringing = asyncio.create_task(self._alarm.ring(child.part, ending, child.ready))
+        """Raise the alert of a part that was ready, until it is ready again."""
+        if child.ringing is not None:
+            child.ringing.cancel()
+        child.ringing = asyncio.create_task(self._alarm.ring(child.part, ending, child.ready))
 
     def _set(self, child: Child, phase: str, running: state.Process | None) -> None:
         """Note how a part is, for others to read."""
