@@ -18,7 +18,7 @@ from wardlight.store import LogStore
 from wardlight.store.newest import ActiveUser, LogLine, active_users, newest
 
 FRESH_SECONDS = 2.0
-LINES = 8
+LINES = 10
 """Lines shown of each kind."""
 USERS = 12
 _RECENT_NS = 5 * 60 * 1_000_000_000

@@ -23,9 +23,16 @@ _HIT = "sum by (instance) (rate(pg_stat_database_blks_hit[5m]))"
 _READ = "sum by (instance) (rate(pg_stat_database_blks_read[5m]))"
 _CPU = 'max by (instance) (1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m])))'
 
+
+def _counted(counter: str, label: str) -> str:
+    """Compose: which values of a label were counted most in 5 minutes."""
+    return f"topk(5, round(sum by ({label}) (increase({counter}[5m]))) > 0)"
+
+
 FACTS: Mapping[str, str] = {
     "up": "up",
     "probe": "probe_success",
+    "name": "node_uname_info",
     "boot": "max by (instance) (node_boot_time_seconds)",
     "cpu": _CPU,
     "cores": 'count by (instance) (node_cpu_seconds_total{mode="idle"})',
@@ -47,12 +54,12 @@ FACTS: Mapping[str, str] = {
     "requests": f"sum(rate({_REQUESTS}_count[1m]))",
     "failed": f"{_FAILED} / sum(rate({_REQUESTS}_count[1m]))",
     "p95": _P95,
-    "errors": "topk(4, sum by (type) (increase(app_errors_total[5m])) >= 0.5)",
+    "errors": _counted("app_errors_total", "type"),
     "users": "sum(app_users_active)",
     "sessions": "sum(app_sessions_active)",
-    "logins": "sum by (outcome) (increase(app_logins_total[5m]))",
-    "features": "topk(4, sum by (feature) (increase(app_feature_uses_total[5m])) >= 0.5)",
-    "accesses": "topk(4, sum by (record_type) (increase(app_record_accesses_total[5m])) >= 0.5)",
+    "logins": "round(sum by (outcome) (increase(app_logins_total[5m])))",
+    "features": _counted("app_feature_uses_total", "feature"),
+    "accesses": _counted("app_record_accesses_total", "record_type"),
 }
 """What the page shows as a number."""
 
@@ -123,6 +130,7 @@ class _Answer(msgspec.Struct):
     error: str = ""
 
 
+_ODD = "what answers is no Prometheus"
 _decoder = msgspec.json.Decoder(_Answer)
 
 
@@ -134,12 +142,12 @@ async def readings(client: httpx.AsyncClient, base: str, now: float) -> Readings
     span = {"start": f"{end - STEP * (POINTS - 1):.0f}", "end": f"{end:.0f}", "step": str(STEP)}
     facts = await _ask(client, f"{base}/api/v1/query", {"query": _union(FACTS), "time": f"{now:.3f}"})
     trends = await _ask(client, f"{base}/api/v1/query_range", {"query": _union(TRENDS), **span})
-    samples: dict[str, list[Sample]] = {}
-    for series in facts:
-        sample = Sample(series.metric, float(series.value[1]))
-        samples.setdefault(series.metric.get("fact", ""), []).append(sample)
-    curves = {(it.metric.get("fact", ""), it.metric.get("instance", "")): _curve(it, end) for it in trends}
-    return Readings({fact: tuple(told) for fact, told in samples.items()}, curves)
+    try:
+        samples = [(it.metric.get("fact", ""), Sample(it.metric, float(it.value[1]))) for it in facts]
+        curves = {(it.metric.get("fact", ""), it.metric.get("instance", "")): _curve(it, end) for it in trends}
+    except ValueError:
+        raise Unavailable(_ODD) from None
+    return Readings({fact: tuple(it for of, it in samples if of == fact) for fact in FACTS}, curves)
 
 
 def _union(expressions: Mapping[str, str]) -> str:
@@ -156,8 +164,8 @@ async def _ask(client: httpx.AsyncClient, url: str, form: Mapping[str, str]) -> 
         raise Unavailable("Prometheus takes too long to answer") from None
     except (httpx.HTTPError, httpx.InvalidURL):
         raise Unavailable("Prometheus does not answer") from None
-    except (msgspec.MsgspecError, ValueError):
-        raise Unavailable("what answers is no Prometheus") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise Unavailable(_ODD) from None
     if told.data is None:
         raise Unavailable(f"Prometheus refused the question: {told.error[:200]}")
     return told.data.result

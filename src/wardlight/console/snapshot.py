@@ -41,6 +41,8 @@ class Server:
     """A machine. Shares are from 0 to 1; None is unknown."""
 
     instance: str
+    name: str
+    """Its host name, empty when unknown."""
     up: bool
     cpu: float | None
     cpu_curve: Curve
@@ -179,9 +181,11 @@ def _targets(told: Readings) -> tuple[Target, ...]:
 def _server(told: Readings, up: Sample) -> Server:
     instance = up.labels.get("instance", "")
     booted = told.one("boot", instance=instance)
-    fullest = next((it for it in told.all("disk") if it.labels.get("instance") == instance), None)
+    fullest = _labelled(told, "disk", instance)
+    uname = _labelled(told, "name", instance)
     return Server(
         instance=instance,
+        name=uname.labels.get("nodename", "") if uname else "",
         up=up.value == 1,
         cpu=told.one("cpu", instance=instance),
         cpu_curve=told.curve("cpu", instance),
@@ -214,6 +218,10 @@ def _database(told: Readings, up: Sample) -> Database:
         cache=told.one("pg_cache", instance=instance),
         bytes=told.one("pg_bytes", instance=instance),
     )
+
+
+def _labelled(told: Readings, fact: str, instance: str) -> Sample | None:
+    return next((it for it in told.all(fact) if it.labels.get("instance") == instance), None)
 
 
 def _ranked(told: Readings, fact: str, label: str) -> tuple[tuple[str, float], ...]:

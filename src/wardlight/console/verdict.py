@@ -15,6 +15,10 @@ from wardlight.incidents import SEVERITIES, Severity
 
 Colour = Literal["good", "bad", "unknown"]
 
+_WATCHED = ("Application", "Patient records", "Database", "Servers")
+
+_LESSER = ("Servers", "Monitoring")
+
 SILENCE = timedelta(minutes=3)
 """Alertmanager's watchdog is heard every minute; after this long without it, alerts may not arrive."""
 
@@ -26,6 +30,8 @@ class Lamp:
     name: str
     colour: Colour
     word: str
+    jobs: tuple[str, ...] = ()
+    """Prometheus's jobs that it stands for."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer: the gravest severity (None when all is well), a headline, and what was found, the gravest first."""
+    """The answer in a colour and a headline, and what was found, the gravest first."""
 
-    severity: Severity | None
+    colour: Severity | Colour
     headline: str
     findings: tuple[Finding, ...]
     lamps: tuple[Lamp, ...]
@@ -52,8 +58,9 @@ def verdict(snapshot: Snapshot) -> Verdict:
     lamps = tuple(_lamps(snapshot))
     found = sorted(_findings(snapshot, lamps), key=lambda it: -SEVERITIES.index(it.severity))
     if not found:
-        good = sum(lamp.colour == "good" for lamp in lamps)
-        return Verdict(None, "All is well" if good else "Nothing is watched yet", (), lamps)
+        if any(lamp.colour == "good" for lamp in lamps if lamp.name in _WATCHED):
+            return Verdict("good", "All is well", (), lamps)
+        return Verdict("unknown", "Nothing is watched yet", (), lamps)
     counts = [(severity, sum(it.severity == severity for it in found)) for severity in reversed(SEVERITIES)]
     headline = ", ".join(f"{count} {severity}" for severity, count in counts if count)
     return Verdict(found[0].severity, headline, tuple(found), lamps)
@@ -62,14 +69,12 @@ def verdict(snapshot: Snapshot) -> Verdict:
 def _lamps(snapshot: Snapshot) -> Iterator[Lamp]:
     metrics = snapshot.metrics
     if isinstance(metrics, Away):
-        yield from (
-            Lamp(name, "unknown", "unknown") for name in ("Application", "Patient records", "Database", "Servers")
-        )
+        yield from (Lamp(name, "unknown", "not known") for name in _WATCHED)
     else:
-        yield _targets("Application", metrics.of("application", "probe"), "answers", "does not answer")
-        yield _targets("Patient records", metrics.of("canary"), "readable", "not readable")
+        yield _targets("Application", metrics.of("application", "probe"), ("answers", "answer"), "does not answer")
+        yield _targets("Patient records", metrics.of("canary"), ("readable", "readable"), "not readable")
         yield _databases(metrics.databases)
-        yield _targets("Servers", metrics.of("node"), "up", "not answering")
+        yield _targets("Servers", metrics.of("node"), ("up", "up"), "not answering")
     yield _monitoring(metrics)
     yield _alerting(snapshot)
     if isinstance(snapshot.logs, Away):
@@ -78,21 +83,23 @@ def _lamps(snapshot: Snapshot) -> Iterator[Lamp]:
         yield Lamp("Log store", "good", "answers")
 
 
-def _targets(name: str, targets: Sequence[Target], good: str, bad: str) -> Lamp:
-    """Judge targets of one kind."""
+def _targets(name: str, targets: Sequence[Target], good: tuple[str, str], bad: str) -> Lamp:
+    """Judge targets of one kind; `good` is the word for one and for many."""
     down = [target for target in targets if not target.up]
     if not targets:
         return Lamp(name, "unknown", "not watched")
     if not down:
-        return Lamp(name, "good", good if len(targets) == 1 else f"all {len(targets)} {good}")
-    return Lamp(name, "bad", bad if len(targets) == 1 else f"{len(down)} of {len(targets)} {bad}")
+        return Lamp(name, "good", good[0] if len(targets) == 1 else f"all {len(targets)} {good[1]}")
+    jobs = tuple(target.job for target in down)
+    which = f"{down[0].job} {down[0].instance}" if len(down) == 1 else f"{len(down)} of {len(targets)}"
+    return Lamp(name, "bad", bad if len(targets) == 1 else f"{which} {bad}", jobs)
 
 
 def _databases(databases: Sequence[Database]) -> Lamp:
     if not databases:
         return Lamp("Database", "unknown", "not watched")
     if any(database.up is False for database in databases):
-        return Lamp("Database", "bad", "does not answer")
+        return Lamp("Database", "bad", "does not answer", ("postgres",))
     if any(database.up is None for database in databases):
         return Lamp("Database", "unknown", "exporter is silent")
     return Lamp("Database", "good", "answers")
@@ -103,7 +110,7 @@ def _monitoring(metrics: Metrics | Away) -> Lamp:
     if isinstance(metrics, Away):
         return Lamp("Monitoring", "bad", "Prometheus is away")
     others = [it for it in metrics.targets if it.job not in ("application", "probe", "canary", "node")]
-    return _targets("Monitoring", others, "up", "not answering")
+    return _targets("Monitoring", others, ("up", "up"), "not answering")
 
 
 def _alerting(snapshot: Snapshot) -> Lamp:
@@ -120,10 +127,10 @@ def _alerting(snapshot: Snapshot) -> Lamp:
 
 
 def _findings(snapshot: Snapshot, lamps: Sequence[Lamp]) -> Iterator[Finding]:
-    """Name open incidents, then lamps that are bad and sources that are away."""
-    if not isinstance(snapshot.incidents, Away):
-        yield from (Finding(it.severity, it.title, it.id) for it in snapshot.incidents.open)
-    grave = ("Application", "Patient records", "Database", "Alerting", "Log store")
+    """Name open incidents, then the bad lamps that none of them explains."""
+    running = () if isinstance(snapshot.incidents, Away) else snapshot.incidents.open
+    yield from (Finding(it.severity, it.title, it.id) for it in running)
+    explained = {it.labels.get("job") for it in running}
     for lamp in lamps:
-        if lamp.colour == "bad":
-            yield Finding("critical" if lamp.name in grave else "warning", f"{lamp.name}: {lamp.word}")
+        if lamp.colour == "bad" and not (lamp.jobs and explained.issuperset(lamp.jobs)):
+            yield Finding("warning" if lamp.name in _LESSER else "critical", f"{lamp.name}: {lamp.word}")

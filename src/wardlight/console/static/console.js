@@ -22,6 +22,10 @@ function written(at, utc) {
   return sameDay ? at.toLocaleTimeString("en-GB") : at.toLocaleDateString("en-CA") + " " + at.toLocaleTimeString("en-GB").slice(0, 5);
 }
 
+function stamp() {
+  return written(renewed, renewed.toISOString().slice(11, 19) + " UTC");
+}
+
 function setTimes() {
   for (const time of document.querySelectorAll("time")) {
     const at = new Date(time.dateTime);
@@ -53,10 +57,10 @@ async function renew() {
     put(await answer.text());
     renewed = new Date();
     document.body.classList.remove("lost");
-    link.textContent = "live";
+    link.textContent = "live, as of " + stamp();
   } catch {
     document.body.classList.add("lost");
-    link.textContent = "Connection lost: this is how it was at " + written(renewed, renewed.toISOString().slice(11, 19) + " UTC");
+    link.textContent = "Connection lost: this is how it was at " + stamp();
   }
   document.title = document.getElementById("headline").textContent.trim() + " – Wardlight";
   setTimes();
