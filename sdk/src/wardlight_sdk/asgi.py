@@ -57,8 +57,12 @@ class MetricsApp:
     An object, so that `app.add_route("/metrics", metrics_app)` and `app.mount("/metrics", metrics_app)` both work.
     """
 
+    path_format = "/metrics"
+    """What the middleware calls it where no router has named it."""
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a scrape."""
+        scope.setdefault("route", self)
         found = client()
         await make_asgi_app(found.metrics.registry if found else REGISTRY)(scope, receive, send)
 

@@ -11,7 +11,7 @@ from typing import Literal
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from wardlight_sdk.context import who
 from wardlight_sdk.metrics import Metrics
@@ -69,12 +69,16 @@ class Client:
         self.metrics = Metrics(registry)
         self._provider = LoggerProvider(Resource.create(dict(resource)), shutdown_on_exit=False)
         self._provider.add_log_record_processor(
-            Outbox(f"{endpoint.rstrip('/')}/v1/logs", capacity=CAPACITY, count=self._count)
+            Outbox(f"{endpoint.rstrip('/')}/v1/logs", capacity=CAPACITY, count=self._count_records)
         )
 
-    def _count(self, outcome: str, records: int) -> None:
+    def _count_records(self, outcome: str, records: int) -> None:
         if records:
             self.metrics.sent.labels(outcome).inc(records)
+
+    def count(self, counter: Counter, *labels: str) -> None:
+        """Count something by its labels."""
+        counter.labels(*(plain(label) for label in labels)).inc()
 
     def send(
         self,
@@ -91,18 +95,18 @@ class Client:
         `ts` is in nanoseconds since 1970-01-01 UTC, now by default; attributes that are None or empty are left out.
         """
         try:
-            said = {name: plain(value) for name, value in (attributes or {}).items() if value not in (None, "")}
+            said = {**who().attributes(), **(attributes or {}), "wardlight.kind": kind}
             self._provider.get_logger(source).emit(
                 LogRecord(
                     timestamp=ts or time.time_ns(),
                     severity_number=severity,
                     severity_text=severity.name,
                     body=plain(body),
-                    attributes={**who().attributes(), **said, "wardlight.kind": kind},
+                    attributes={name: plain(value) for name, value in said.items() if value not in (None, "")},
                 )
             )
         except Exception:  # noqa: BLE001 -- whatever it is, the application goes on
-            self._count("failed", 1)
+            self._count_records("failed", 1)
 
     def report(
         self,
@@ -117,7 +121,7 @@ class Client:
         """Send and count an exception, once: whoever reports the same one later is ignored."""
         if first_seen(error):
             name = type_of(error)
-            self.metrics.errors.labels(name).inc()
+            self.count(self.metrics.errors, name)
             said = {**(attributes or {}), **described(error)}
             self.send("error", body or f"{name} was raised", said, severity=severity, source=source, ts=ts)
 

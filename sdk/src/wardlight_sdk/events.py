@@ -51,7 +51,7 @@ def bound(**known: str) -> Iterator[Who]:
 def user_login(user: str, *, role: str = "", outcome: Outcome = "success", reason: str = "") -> None:
     """Say that somebody signed in or tried to; `reason` tells why it failed."""
     if found := client():
-        found.metrics.logins.labels(outcome).inc()
+        found.count(found.metrics.logins, outcome)
         failed = outcome == "failure"
         found.send(
             "security",
@@ -89,7 +89,7 @@ def session_end(session: str, *, reason: str = "logout", user: str = "") -> None
 def feature_use(feature: str) -> None:
     """Say that a feature was used; its name is one of a short, fixed list, as it labels a metric."""
     if found := client():
-        found.metrics.features.labels(feature).inc()
+        found.count(found.metrics.features, feature)
         found.send("application", f"{feature} used", {"event.name": "feature.use", "feature.name": feature})
 
 
@@ -108,7 +108,7 @@ def record_access(
     `purpose` is a purpose of use by HL7's code.
     """
     if found := client():
-        found.metrics.accesses.labels(record_type, action, outcome).inc()
+        found.count(found.metrics.accesses, record_type, action, outcome)
         found.send(
             "audit",
             f"{record_type} {_VERBS[action]}" + (" (refused)" if outcome == "failure" else ""),
@@ -121,7 +121,7 @@ def record_export(record_type: str, patients: Iterable[str], *, purpose: str = "
     """Say that records left the application: an audit record for each patient, as disclosures are accounted for."""
     if found := client():
         for patient in patients:
-            found.metrics.exported.labels(record_type).inc()
+            found.count(found.metrics.exported, record_type)
             found.send(
                 "audit",
                 f"{record_type} exported",

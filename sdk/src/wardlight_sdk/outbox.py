@@ -137,7 +137,7 @@ class Outbox(LogRecordProcessor):
         with self._changed:
             self._closing.set()
             self._changed.notify_all()
-        self._thread.join(timeout)
+        self._thread.join(0 if self._away else timeout)
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
         self._thread.join(1.0)
         if self._queue:
