@@ -41,6 +41,7 @@ class Receiver:
     records: list[Received] = field(default_factory=list)
     answer: Callable[[list[str]], int] = lambda _: 200
     rejects: int = 0
+    release: Callable[[], None] = lambda: None
     server: ThreadingHTTPServer | None = None
 
     @property

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 import wardlight_sdk as wardlight
+from wardlight_sdk.bridge import Bridge
 
 from .conftest import Received
 
@@ -68,7 +70,9 @@ def test_what_the_sender_itself_logs_is_not_sent(sent: Sent) -> None:
 def test_a_line_that_can_not_be_formatted_does_no_harm(
     sent: Sent, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger(), "handlers", logging.getLogger().handlers[-1:])
+    monkeypatch.setattr(
+        logging.getLogger(), "handlers", [found for found in logging.getLogger().handlers if isinstance(found, Bridge)]
+    )
     log.info("%d", "seven")
     log.info("next")
     assert [record.body for record in sent()] == ["next"]
@@ -77,6 +81,19 @@ def test_a_line_that_can_not_be_formatted_does_no_harm(
 
 def test_closing_gives_logging_back_as_it_was(sent: Sent) -> None:
     wardlight.close()
-    assert not [
-        handler for handler in logging.getLogger().handlers if type(handler).__module__ == "wardlight_sdk.bridge"
-    ]
+    assert not [found for found in logging.getLogger().handlers if isinstance(found, Bridge)]
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("value", "arrives"),
+    [("\ud800", "?"), ("x" * 200_000, "x" * 100_000 + "…"), (Broken(), "<Broken>"), (2**70, str(2**70)), (True, True)],
+)
+def test_what_can_not_be_sent_as_it_is_arrives_all_the_same(sent: Sent, value: Any, arrives: Any) -> None:
+    log.info("odd", extra={"value": value})
+    [record] = sent()
+    assert record.attributes["value"] == arrives

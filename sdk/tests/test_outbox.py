@@ -35,7 +35,7 @@ def hung(receiver: Receiver) -> Iterator[Receiver]:
         going.wait(20)
         return 200
 
-    receiver.answer = wait
+    receiver.answer, receiver.release = wait, going.set
     yield receiver
     going.set()
 
@@ -64,6 +64,7 @@ def test_a_full_queue_drops_and_counts(small: None, hung: Receiver, registry: Co
     for _ in range(50):
         wardlight.feature_use("chart")
     assert count("wardlight_sdk_records_total", outcome="dropped") >= 50 - 2 * 10
+    hung.release()
 
 
 def test_the_last_tenth_of_the_queue_is_for_audit_records(
@@ -76,6 +77,7 @@ def test_the_last_tenth_of_the_queue_is_for_audit_records(
     wardlight.record_access("Patient", "p1", patient="p1")
     assert before > 0
     assert count("wardlight_sdk_records_total", outcome="dropped") == before
+    receiver.answer = lambda _: 200
 
 
 def test_records_wait_until_a_busy_wardlight_takes_them(receiver: Receiver, sent: Sent, count: Count) -> None:
