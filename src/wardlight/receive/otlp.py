@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -23,6 +22,7 @@ from opentelemetry.proto.common.v1 import common_pb2
 from wardlight.config import Receive
 from wardlight.problems import BadInput
 from wardlight.receive.assemble import Columns, Decoding, Ints, assemble, nothing
+from wardlight.receive.segments import Segment, interleave, named
 from wardlight.receive.wire import declare, decoder, lengths
 from wardlight.records import label_name
 
@@ -96,11 +96,11 @@ def _records(requests: pa.ListArray, settings: Receive, now_ns: int) -> Decoding
     resource_of_scope = _parents(scope_lists)
     scope_of_record = _parents(record_lists)
     labels, extras = _contexts(resources, scopes, resource_of_scope, settings)
-    keys, values, counts = _interleave(
+    keys, values, counts = interleave(
         (
             _own_attributes(records),
-            _named_field(records, "event_name"),
-            _named_field(records, "severity_text"),
+            named("event_name", pc.struct_field(records, "event_name").fill_null("")),
+            named("severity_text", pc.struct_field(records, "severity_text").fill_null("")),
             _inherited(extras, scope_of_record),
         ),
         len(records),
@@ -123,58 +123,15 @@ def _records(requests: pa.ListArray, settings: Receive, now_ns: int) -> Decoding
     )
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """Attributes of records: record i has the next `counts[i]` of those at `at` in `keys` and `values`."""
-
-    counts: Ints
-    at: Ints
-    keys: pa.StringArray
-    values: pa.StringArray
-
-
-def _interleave(segments: Sequence[_Segment], rows: int) -> tuple[pa.StringArray, pa.StringArray, Ints]:
-    """Join segments record by record, the earlier ones first."""
-    used = [segment for segment in segments if len(segment.at)]
-    counts = np.zeros(rows, np.int64)
-    for segment in used:
-        counts += segment.counts
-    if len(used) == 1 and np.array_equal(used[0].at, np.arange(len(used[0].keys))):
-        return used[0].keys, used[0].values, counts
-    start = np.cumsum(counts) - counts
-    take = np.zeros(int(counts.sum()), np.int64)
-    pool = 0
-    for segment in used:
-        before = np.cumsum(segment.counts) - segment.counts
-        within = np.arange(len(segment.at)) - np.repeat(before, segment.counts)
-        take[np.repeat(start, segment.counts) + within] = segment.at + pool
-        start = start + segment.counts
-        pool += len(segment.keys)
-    if not used:
-        return pa.array([], pa.string()), pa.array([], pa.string()), counts
-    keys = pa.concat_arrays([segment.keys for segment in used]).take(pa.array(take))
-    values = pa.concat_arrays([segment.values for segment in used]).take(pa.array(take))
-    return keys, values, counts
-
-
-def _own_attributes(records: pa.StructArray) -> _Segment:
+def _own_attributes(records: pa.StructArray) -> Segment:
     """The records' own attributes."""
     lists = pc.struct_field(records, "attributes")
     flat = lists.flatten()
     values = _text(pc.struct_field(flat, "value"))
-    return _Segment(lengths(lists), np.arange(len(flat)), pc.struct_field(flat, "key").fill_null(""), values)
+    return Segment(lengths(lists), np.arange(len(flat)), pc.struct_field(flat, "key").fill_null(""), values)
 
 
-def _named_field(records: pa.StructArray, name: str) -> _Segment:
-    """A field of the record that is structured metadata where it isn't empty."""
-    values = pc.struct_field(records, name).fill_null("")
-    present = pc.binary_length(values).to_numpy(zero_copy_only=False) > 0
-    at = np.flatnonzero(present)
-    keys = pa.repeat(pa.scalar(name), len(records) if len(at) else 0)
-    return _Segment(present.astype(np.int64), at, keys, values if len(at) else values.slice(0, 0))
-
-
-def _inherited(extras: Sequence[Mapping[str, str]], scope_of_record: Ints) -> _Segment:
+def _inherited(extras: Sequence[Mapping[str, str]], scope_of_record: Ints) -> Segment:
     """What a record has from its scope and resource."""
     sizes = np.array([len(extra) for extra in extras], np.int64)
     starts = np.cumsum(sizes) - sizes
@@ -183,7 +140,7 @@ def _inherited(extras: Sequence[Mapping[str, str]], scope_of_record: Ints) -> _S
     at = np.arange(int(counts.sum())) - np.repeat(before, counts) + np.repeat(starts[scope_of_record], counts)
     keys = pa.array([key for extra in extras for key in extra], pa.string())
     values = pa.array([value for extra in extras for value in extra.values()], pa.string())
-    return _Segment(counts, at, keys, values)
+    return Segment(counts, at, keys, values)
 
 
 def _contexts(
