@@ -21,7 +21,9 @@ _P95 = f"histogram_quantile(0.95, sum by (le) (rate({_REQUESTS}_bucket[1m])))"
 _FAILED = f'(sum(rate({_REQUESTS}_count{{http_response_status_code=~"5.."}}[1m])) or vector(0))'
 _HIT = "sum by (instance) (rate(pg_stat_database_blks_hit[5m]))"
 _READ = "sum by (instance) (rate(pg_stat_database_blks_read[5m]))"
-_CPU = 'max by (instance) (1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m])))'
+# Idle against all modes, so that it is right from the second scrape on.
+_IDLE = 'sum by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m]))'
+_CPU = f"1 - {_IDLE} / sum by (instance) (rate(node_cpu_seconds_total[1m]))"
 
 
 def _counted(counter: str, label: str) -> str:
