@@ -60,10 +60,10 @@ class Store(Section):
 
     text_index: bool = True
     """Index the words of log lines: rare words are found in milliseconds, at about 40 % more disk."""
-    commit_rows: Annotated[int, msgspec.Meta(ge=1)] = 50_000
-    """Most rows of one commit."""
-    commit_seconds: Seconds = 0.02
-    """How long a commit waits for company."""
+    flush_rows: Annotated[int, msgspec.Meta(ge=1)] = 200_000
+    """Records that the journal gathers for one insert into the engine."""
+    flush_seconds: Seconds = 1.0
+    """Longest time that it gathers; a query that comes meanwhile waits for what was acknowledged."""
     readers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     """Queries that run at once."""
 

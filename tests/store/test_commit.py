@@ -1,130 +1,263 @@
-"""Group commit: gathered, durable, bounded, and no batch fails for its neighbour."""
+"""Group commit: gathered, durable, bounded; no batch fails for its neighbour; a known key is not written twice."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from tests.conftest import batch
 
-from wardlight.problems import BadInput, Busy, Problem, Unavailable
+from wardlight.clock import SystemClock
+from wardlight.problems import BadInput, Busy, Unavailable
 from wardlight.records import Decoded
-from wardlight.store.commit import Commit, GroupCommit
+from wardlight.store.commit import Commit, Fresh, GroupCommit, Pace
 from wardlight.store.embedded import EmbeddedStore
+from wardlight.store.journal import Journal, Segment
+
+KEY = b"k" * 16
+SLOW = Pace(flush_seconds=60, settle_seconds=0)
 
 
-class Gate:
-    """The real store behind a gate, so that a test decides when an insert may go on and which one fails."""
+class Engine:
+    """The real engine behind a gate, so that a test decides when an insert may go on and which one fails."""
 
     def __init__(self, store: EmbeddedStore) -> None:
         self.store = store
         self.open = threading.Event()
-        self.entered = threading.Event()
+        self.open.set()
         self.poison: Exception | None = None
-        self.sizes: list[int] = []
 
-    def insert(self, rows: Decoded) -> None:
-        self.entered.set()
+    def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
         assert self.open.wait(10)
-        self.sizes.append(rows.num_rows)
-        if self.poison and "poison" in rows["body"].to_pylist():
+        if self.poison and any("poison" in rows["body"].to_pylist() for rows in batches):
             raise self.poison
-        self.store.insert(rows)
+        self.store.insert(batches, token)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.store, name)
 
 
+Begin = Callable[..., GroupCommit]
+
+
 @pytest.fixture
-def gate(store: EmbeddedStore) -> Gate:
-    return Gate(store)
+def engine(store: EmbeddedStore) -> Engine:
+    return Engine(store)
 
 
-@contextmanager
-def group_commit(gate: Gate, **options: object) -> Iterator[GroupCommit]:
-    commits = GroupCommit(gate, **options)  # type: ignore[arg-type]
-    yield commits
-    gate.open.set()
+@pytest.fixture
+def begin(engine: Engine, tmp_path: Path) -> Iterator[Begin]:
+    """Start a group commit on the same journal as the one before; what still runs at the end is closed."""
+    with ExitStack() as running:
+
+        def start(pace: Pace = SLOW, told: Callable[[Commit], None] = lambda _commit: None) -> GroupCommit:
+            commits = GroupCommit(engine, Journal(tmp_path / "journal", SystemClock()), pace, told)  # type: ignore[arg-type]
+            running.callback(commits.close)
+            running.callback(engine.open.set)
+            return commits
+
+        yield start
+
+
+def segments(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "journal").glob("*.segment"))
+
+
+def count(store: EmbeddedStore | Engine) -> int:
+    return int(store.select("SELECT count() AS n FROM logs").to_pylist()[0]["n"])  # type: ignore[operator]
+
+
+def test_a_batch_is_in_the_journal_when_its_future_is_done(begin: Begin, tmp_path: Path) -> None:
+    begin().submit(batch("a")).done.result(10)
+    (segment,) = Journal(tmp_path / "journal", SystemClock()).recover()
+    assert [rows["body"].to_pylist() for rows in segment.batches] == [["a"]]
+
+
+def test_a_query_sees_what_was_acknowledged_before_it(begin: Begin, engine: Engine) -> None:
+    commits = begin()
+    for line in "abc":
+        commits.submit(batch(line)).done.result(10)
+        found = Fresh(engine, commits).select("SELECT body FROM logs WHERE body = {b:String}", {"b": line})  # type: ignore[arg-type]
+        assert found.num_rows == 1
+
+
+def test_a_segment_is_removed_when_the_engine_has_it(begin: Begin, tmp_path: Path) -> None:
+    commits = begin()
+    commits.submit(batch("a")).done.result(10)
+    commits.settle()
+    assert segments(tmp_path) == []
+
+
+def test_many_batches_become_one_insert(begin: Begin) -> None:
+    told: list[Commit] = []
+    commits = begin(told=told.append)
+    for future in [commits.submit(batch(f"line {n}")).done for n in range(20)]:
+        future.result(10)
     commits.close()
+    assert [commit.rows for commit in told if commit.stage == "engine"] == [20]
 
 
-def count(store: EmbeddedStore) -> int:
-    return int(store.select("SELECT count() AS n FROM logs").to_pylist()[0]["n"])
+def test_what_waits_too_long_is_inserted(begin: Begin, engine: Engine) -> None:
+    commits = begin(Pace(flush_seconds=0.05))
+    commits.submit(batch("a")).done.result(10)
+    deadline = threading.Event()
+    while not count(engine):
+        assert not deadline.wait(0.02)
 
 
-def test_a_batch_is_there_when_its_future_is_done(gate: Gate) -> None:
-    gate.open.set()
-    with group_commit(gate) as commits:
-        commits.submit(batch("a")).result(10)
-        assert count(gate.store) == 1
+def test_a_known_key_is_not_written_twice(begin: Begin, engine: Engine) -> None:
+    commits = begin()
+    first, second = commits.submit(batch("a"), KEY), commits.submit(batch("a"), KEY)
+    assert (first.repeated, second.repeated, second.done) == (False, True, first.done)
+    first.done.result(10)
+    commits.settle()
+    assert count(engine) == 1
 
 
-def test_batches_that_wait_are_written_together(gate: Gate) -> None:
-    with group_commit(gate) as commits:
-        first = commits.submit(batch("first"))
-        assert gate.entered.wait(10)
-        rest = [commits.submit(batch(f"line {n}")) for n in range(5)]
-        gate.open.set()
-        for future in [first, *rest]:
-            future.result(10)
-    assert gate.sizes == [1, 5]
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_key_is_known_after_a_restart(begin: Begin, engine: Engine, *, settled: bool) -> None:
+    commits = begin()
+    commits.submit(batch("a"), KEY).done.result(10)
+    if settled:
+        commits.settle()
+    commits.close()
+    again = begin().submit(batch("a"), KEY)
+    assert again.repeated
+    again.done.result(10)
+    assert count(engine) == 1
 
 
-def test_a_bad_batch_fails_alone(gate: Gate) -> None:
-    gate.poison = BadInput("poison")
-    with group_commit(gate) as commits:
-        commits.submit(batch("first"))
-        assert gate.entered.wait(10)
-        good, bad, fine = (commits.submit(batch(word)) for word in ("good", "poison", "fine"))
-        gate.open.set()
-        good.result(10)
-        fine.result(10)
-        with pytest.raises(BadInput):
-            bad.result(10)
-    assert count(gate.store) == 3
+def test_two_equal_batches_without_a_key_are_two(begin: Begin, engine: Engine) -> None:
+    commits = begin()
+    for _ in range(2):
+        commits.submit(batch("a")).done.result(10)
+        commits.settle()
+    assert count(engine) == 2
 
 
-def test_an_unknown_failure_is_told_without_its_text(gate: Gate) -> None:
-    gate.poison = OSError("secret line")
-    gate.open.set()
-    with group_commit(gate) as commits, pytest.raises(Problem, match="OSError") as raised:
-        commits.submit(batch("poison")).result(10)
-    assert "secret" not in str(raised.value)
+def test_a_full_queue_refuses_and_what_was_taken_is_kept(begin: Begin, engine: Engine) -> None:
+    engine.open.clear()
+    commits = begin(Pace(max_bytes=1000, flush_seconds=60))
+    taken = commits.submit(batch("first"))
+    with pytest.raises(Busy, match=r"receive\.max_queue_bytes"):
+        commits.submit(batch("x" * 2000))
+    taken.done.result(10)
+    engine.open.set()
+    commits.close()
+    assert count(engine) == 1
 
 
-def test_a_full_queue_refuses(gate: Gate) -> None:
-    with group_commit(gate, max_bytes=1000) as commits:
-        taken = commits.submit(batch("first"))
-        assert gate.entered.wait(10)
-        with pytest.raises(Busy, match=r"receive\.max_queue_bytes"):
-            commits.submit(batch("x" * 2000))
-        gate.open.set()
-        taken.result(10)
-    assert count(gate.store) == 1
-
-
-def test_closing_writes_what_waits(gate: Gate) -> None:
-    gate.open.set()
-    commits = GroupCommit(gate, seconds=5)  # type: ignore[arg-type]
+def test_closing_writes_what_waits(begin: Begin, engine: Engine) -> None:
+    commits = begin(Pace(gather_seconds=5))
     waiting = commits.submit(batch("last"))
     commits.close()
-    assert waiting.done()
-    assert count(gate.store) == 1
-
-
-def test_after_closing_nothing_is_taken(gate: Gate) -> None:
-    gate.open.set()
-    commits = GroupCommit(gate)  # type: ignore[arg-type]
-    commits.close()
+    assert waiting.done.done()
+    assert count(engine) == 1
     with pytest.raises(Unavailable):
         commits.submit(batch("late"))
 
 
-def test_each_commit_is_told(gate: Gate) -> None:
-    gate.open.set()
-    told: list[Commit] = []
-    with group_commit(gate, told=told.append) as commits:
-        commits.submit(batch("a", "b")).result(10)
-    assert [(commit.rows, commit.failed) for commit in told] == [(2, False)]
+def test_an_engine_that_is_away_is_tried_again(begin: Begin, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wardlight.store.commit._RETRY_SECONDS", 0.01)
+    engine.poison = Unavailable("away")
+    commits = begin(Pace(flush_seconds=0.01))
+    commits.submit(batch("poison")).done.result(10)
+    commits.settle(0.2)
+    engine.poison = None
+    commits.settle()
+    assert count(engine) == 1
+
+
+def test_what_the_engine_lacks_at_closing_is_there_after_the_next_start(begin: Begin, engine: Engine) -> None:
+    engine.poison = Unavailable("away")
+    commits = begin()
+    commits.submit(batch("poison")).done.result(10)
+    commits.close()
+    engine.poison = None
+    begin().settle()
+    assert count(engine) == 1
+
+
+def test_what_the_engine_refuses_is_set_aside_and_costs_nobody_else(
+    begin: Begin, engine: Engine, tmp_path: Path
+) -> None:
+    engine.poison = BadInput("no")
+    commits = begin()
+    for line in ("good", "poison", "fine"):
+        commits.submit(batch(line)).done.result(10)
+    commits.settle()
+    assert count(engine) == 2
+    (dead,) = (tmp_path / "journal" / "dead").iterdir()
+    from wardlight.store.journal import _read
+
+    assert [rows["body"].to_pylist() for rows in _read(dead).batches] == [["poison"]]
+
+
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "journal", SystemClock())
+
+
+def frames(left: list[Segment]) -> list[str]:
+    return [line for segment in left for rows in segment.batches for line in rows["body"].to_pylist()]
+
+
+@pytest.mark.parametrize("cut", [1, 30, 10_000])
+def test_a_torn_frame_is_left_out_and_the_ones_before_are_kept(tmp_path: Path, cut: int) -> None:
+    written = journal(tmp_path)
+    written.append(batch("whole"), [])
+    (path,) = segments(tmp_path)
+    end = path.stat().st_size
+    written.append(batch("torn"), [])
+    with path.open("r+b") as file:
+        file.truncate(max(end, path.stat().st_size - cut))
+    assert frames(journal(tmp_path).recover()) == ["whole"]
+
+
+def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
+    journal(tmp_path).append(batch("changed"), [])
+    (path,) = segments(tmp_path)
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    (left,) = journal(tmp_path).recover()
+    assert (left.batches, left.damaged_bytes) == ([], len(raw))
+
+
+@pytest.mark.parametrize("persisted", [False, True])
+@pytest.mark.parametrize("fault", ["pwrite", "fdatasync"])
+def test_a_failed_write_is_told_and_the_next_goes_to_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, *, persisted: bool
+) -> None:
+    written = journal(tmp_path)
+    written.append(batch("before"), [])
+    with monkeypatch.context() as patch:
+        import os
+
+        real = getattr(os, fault)
+
+        def fail(*arguments: object) -> int:
+            if persisted:
+                real(*arguments)
+            raise OSError(5, "Input/output error")
+
+        patch.setattr(os, fault, fail)
+        with pytest.raises(Unavailable, match="Input/output error"):
+            written.append(batch("failed"), [KEY])
+    written.append(batch("after"), [])
+    assert len(segments(tmp_path)) == 2
+    assert frames(journal(tmp_path).recover()) == ["before", "after"]
+
+
+def test_names_grow_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    from wardlight.clock import ManualClock
+
+    clock = ManualClock()
+    written = Journal(tmp_path / "journal", clock)
+    written.append(batch("first"), [])
+    written.seal()
+    clock.set_wall(1)
+    written.append(batch("second"), [])
+    assert frames(Journal(tmp_path / "journal", clock).recover()) == ["first", "second"]

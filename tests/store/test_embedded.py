@@ -25,13 +25,13 @@ def reopen(store: EmbeddedStore) -> None:
 
 
 def test_what_was_inserted_is_there(store: EmbeddedStore) -> None:
-    store.insert(batch("a", "b"))
+    store.insert([batch("a", "b")])
     assert lines(store) == ["a", "b"]
 
 
 def test_a_batch_may_span_kinds_and_days(store: EmbeddedStore) -> None:
-    store.insert(batch("monday", "tuesday", "wednesday", step=DAY))
-    store.insert(batch("audit", kind="audit"))
+    store.insert([batch("monday", "tuesday", "wednesday", step=DAY)])
+    store.insert([batch("audit", kind="audit")])
     parts = store.select("SELECT DISTINCT partition FROM system.parts WHERE active AND table = 'logs'")
     assert parts.num_rows == 4
 
@@ -39,7 +39,7 @@ def test_a_batch_may_span_kinds_and_days(store: EmbeddedStore) -> None:
 def test_it_is_still_there_after_closing(tmp_path: Path, module_store: EmbeddedStore) -> None:
     module_store.close()
     first = EmbeddedStore(tmp_path)
-    first.insert(batch("kept"))
+    first.insert([batch("kept")])
     first.close()
     again = EmbeddedStore(tmp_path, text_index=False)
     assert lines(again) == ["kept"]
@@ -86,7 +86,7 @@ def test_a_tag_is_no_way_into_the_query(store: EmbeddedStore) -> None:
     "sql", ["INSERT INTO logs (body) SELECT 'x'", "DROP TABLE logs", "SELECT 1; DROP TABLE logs", "SET readonly = 0"]
 )
 def test_a_query_can_change_nothing(store: EmbeddedStore, sql: str) -> None:
-    store.insert(batch("kept"))
+    store.insert([batch("kept")])
     with pytest.raises(Exception, match=r"."):
         store.select(sql)
     assert lines(store) == ["kept"]
@@ -98,7 +98,7 @@ def test_a_closed_store_says_so(module_store: EmbeddedStore) -> None:
     with pytest.raises(Unavailable):
         module_store.select("SELECT 1")
     with pytest.raises(Unavailable):
-        module_store.insert(batch("late"))
+        module_store.insert([batch("late")])
     reopen(module_store)
 
 

@@ -20,10 +20,12 @@ from wardlight.console import Overview
 from wardlight.incidents import Incidents
 from wardlight.problems import Problem
 from wardlight.query import QueryService
+from wardlight.receive.books import Books
 from wardlight.receive.sink import Sink
 from wardlight.store import Limits, LogStore
-from wardlight.store.commit import GroupCommit
+from wardlight.store.commit import Fresh, GroupCommit, Pace
 from wardlight.store.embedded import EmbeddedStore
+from wardlight.store.journal import Journal
 from wardlight.store.state import State
 
 
@@ -31,17 +33,19 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> Fa
     """Open everything under `data` and return the application; its shutdown closes everything again."""
     clock = clock or SystemClock()
     opened = ExitStack()
-    store = EmbeddedStore(data / "logs", text_index=settings.store.text_index, readers=settings.store.readers)
-    opened.callback(store.close)
+    engine = EmbeddedStore(data / "logs", text_index=settings.store.text_index, readers=settings.store.readers)
+    opened.callback(engine.close)
     registry = _registry()
-    sink = Sink(
-        lambda told: GroupCommit(
-            store, rows=settings.store.commit_rows, seconds=settings.store.commit_seconds,
-            max_bytes=settings.receive.max_queue_bytes, told=told,
-        ),
-        registry,
-    )  # fmt: skip
-    opened.callback(sink.close)
+    books = Books(registry)
+    pace = Pace(
+        flush_rows=settings.store.flush_rows,
+        flush_seconds=settings.store.flush_seconds,
+        max_bytes=settings.receive.max_queue_bytes,
+    )
+    commits = GroupCommit(engine, Journal(data / "logs" / "journal", clock), pace, books.committed)
+    opened.callback(commits.close)
+    sink = Sink(commits, books)
+    store = Fresh(engine, commits)
     state = State(data / "state.db")
     opened.callback(state.close)
     kept = Incidents(state, clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,8 +26,8 @@ class Limits:
 class LogStore(Protocol):
     """An engine that keeps records in the table `logs` (`store/schema.py`)."""
 
-    def insert(self, batch: Decoded) -> None:
-        """Write a batch; on return it is on disk.
+    def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
+        """Write batches; on return they are on disk. A token that was used before makes it do nothing.
 
         Raises BadInput when the engine refuses the batch itself, Unavailable when the disk is full or it is closed.
         """

@@ -1,11 +1,17 @@
-"""Group commit: requests gather for a few milliseconds, one insert and one fsync, then all of them are answered."""
+"""Group commit: requests gather for milliseconds, one fsync, then all are answered; the engine gets large inserts.
+
+Two threads. The first gathers what was submitted into one journal frame and answers its senders. The second inserts
+journal segments into the engine, by size, by age, or when a reader waits: a query sees everything that was acknowledged
+before it began (`settle`).
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -13,129 +19,304 @@ import pyarrow as pa
 
 from wardlight.problems import Busy, Problem, Unavailable
 from wardlight.records import Decoded
-from wardlight.store import LogStore
+from wardlight.store import Limits, LogStore
+from wardlight.store.journal import KEPT_KEYS, Journal, Segment
+from wardlight.store.params import Param
+
+_log = logging.getLogger(__name__)
+_RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Commit:
-    """What one commit was, for counters."""
+    """What was written where, for counters."""
 
+    stage: str
+    """`journal` or `engine`."""
     rows: int
     seconds: float
     failed: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How long to wait for company."""
+
+    gather_seconds: float = 0.005
+    """A frame of the journal."""
+    gather_rows: int = 50_000
+    flush_seconds: float = 1.0
+    """An insert into the engine."""
+    flush_rows: int = 200_000
+    settle_seconds: float = 0.2
+    """Shortest time between inserts that readers ask for."""
+    max_bytes: int = 256 * 1024 * 1024
+    """Records in memory; beyond it senders are told to wait."""
+
+
 @dataclass(frozen=True)
 class _Waiting:
     batch: Decoded
+    key: bytes
     done: Future[None]
 
 
-class GroupCommit:
-    """Writes batches to a store from one thread, several at a time.
+@dataclass(frozen=True)
+class Submitted:
+    """What became of a batch."""
 
-    Memory is bounded by `max_bytes` of waiting batches: beyond it `submit` raises Busy. A batch that a store refuses is
-    tried again alone, so that it can't fail its neighbours.
-    """
+    done: Future[None]
+    """Done when it is on disk, or has the problem why not."""
+    repeated: bool = False
+    """Its key was seen before; nothing is written a second time."""
+
+
+class GroupCommit:
+    """Takes batches; each one's future is done when it is on disk."""
 
     def __init__(
         self,
         store: LogStore,
-        *,
-        rows: int = 50_000,
-        seconds: float = 0.02,
-        max_bytes: int = 256 * 1024 * 1024,
+        journal: Journal,
+        pace: Pace = Pace(),
         told: Callable[[Commit], None] = lambda _commit: None,
     ) -> None:
         self._store = store
-        self._rows = rows
-        self._seconds = seconds
-        self._max_bytes = max_bytes
+        self._journal = journal
+        self._pace = pace
         self._told = told
+        self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = 0
+        self._unflushed_rows = 0
+        self._oldest = 0.0
         self._bytes = 0
-        self._changed = threading.Condition()
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
-        self._thread.start()
+        self._written = 0
+        self._flushed = 0
+        self._readers = 0
+        self._closing = False
+        self._appending = True
+        self._keys: OrderedDict[bytes, Future[None] | None] = OrderedDict.fromkeys(journal.keys())
+        self._left = self._recovered()
+        self._threads = [
+            threading.Thread(target=run, name=name, daemon=True)
+            for name, run in (("journal", self._append_all), ("flush", self._flush_all))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def queued_bytes(self) -> int:
-        """Memory of the batches that wait or are being written."""
+        """Memory of the batches that the engine doesn't have yet."""
         return self._bytes
 
-    def submit(self, batch: Decoded) -> Future[None]:
-        """Queue a batch; the future is done when it is on disk, or has the store's problem."""
-        done: Future[None] = Future()
-        if batch.num_rows == 0:
-            done.set_result(None)
-            return done
-        size = batch.nbytes
+    @property
+    def lag_seconds(self) -> float:
+        """Age of the oldest acknowledged record that the engine doesn't have yet."""
+        return time.monotonic() - self._oldest if self._unflushed_rows else 0.0
+
+    def submit(self, batch: Decoded, key: bytes = b"") -> Submitted:
+        """Queue a batch; a key (`KEY_BYTES` long) that was seen before brings the future of the batch that had it."""
         with self._changed:
-            if self._closed:
+            known = self._known(key)
+            if known is not None:
+                return Submitted(known, repeated=True)
+            done: Future[None] = Future()
+            if batch.num_rows == 0:
+                done.set_result(None)
+                return Submitted(done)
+            if self._closing:
                 raise Unavailable("the log store is closing")
-            if self._bytes and self._bytes + size > self._max_bytes:
+            size = batch.nbytes
+            if self._bytes and self._bytes + size > self._pace.max_bytes:
                 raise Busy(f"{self._bytes} bytes of records wait to be written (receive.max_queue_bytes); try again")
-            self._waiting.append(_Waiting(batch, done))
-            self._bytes += size
+            self._waiting.append(_Waiting(batch, key, done))
             self._waiting_rows += batch.num_rows
-            self._changed.notify()
-        return done
+            self._bytes += size
+            if key:
+                self._keys[key] = done
+                if len(self._keys) > KEPT_KEYS:
+                    self._keys.popitem(last=False)
+            self._changed.notify_all()
+        return Submitted(done)
+
+    def settle(self, seconds: float = 5.0) -> None:
+        """Wait until the engine has what was acknowledged so far; after `seconds` go on without (see `lag_seconds`)."""
+        with self._changed:
+            target = self._written
+            if self._flushed >= target:
+                return
+            self._readers += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._flushed >= target or self._closing, seconds)
+            self._readers -= 1
 
     def close(self) -> None:
-        """Write what waits, then stop."""
+        """Write what waits, insert what is written, stop."""
         with self._changed:
-            self._closed = True
-            self._changed.notify()
-        self._thread.join()
+            self._closing = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
-    def _run(self) -> None:
+    def _known(self, key: bytes) -> Future[None] | None:
+        """Return the future of a batch that had this key and didn't fail."""
+        if not key or key not in self._keys:
+            return None
+        future = self._keys[key]
+        if future is None:
+            future = Future()
+            future.set_result(None)
+        return None if future.done() and future.exception() else future
+
+    def _recovered(self) -> list[Segment]:
+        """Take over what an earlier process had acknowledged; it is the first that the engine gets."""
+        left = self._journal.recover()
+        for segment in left:
+            self._keys.update(dict.fromkeys(segment.keys))
+            self._written += len(segment.batches)
+            self._unflushed_rows += segment.rows
+            self._bytes += segment.nbytes
+            if segment.damaged_bytes:
+                _log.warning("%s: left out %d bytes of an unfinished write", segment.path, segment.damaged_bytes)
+        return left
+
+    # The journal's thread.
+
+    def _append_all(self) -> None:
         while group := self._gather():
-            self._write(group)
-            with self._changed:
-                self._bytes -= sum(item.batch.nbytes for item in group)
+            self._append(group)
+        with self._changed:
+            self._appending = False
+            self._changed.notify_all()
 
     def _gather(self) -> list[_Waiting]:
-        """Wait for a first batch, then for company; empty when closed and nothing is left."""
+        """Wait for a first batch, then for company; empty when closing and nothing is left."""
         with self._changed:
-            while not self._waiting and not self._closed:
-                self._changed.wait()
-            until = time.monotonic() + self._seconds
-            while self._waiting_rows < self._rows and not self._closed:
-                left = until - time.monotonic()
-                if left <= 0 or not self._changed.wait(left):
-                    break
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            self._changed.wait_for(
+                lambda: self._waiting_rows >= self._pace.gather_rows or self._closing, self._pace.gather_seconds
+            )
             group: list[_Waiting] = []
             rows = 0
-            while self._waiting and (not group or rows + self._waiting[0].batch.num_rows <= self._rows):
+            while self._waiting and (not group or rows + self._waiting[0].batch.num_rows <= self._pace.gather_rows):
                 group.append(self._waiting.popleft())
                 rows += group[-1].batch.num_rows
             self._waiting_rows -= rows
             return group
 
-    def _write(self, group: Sequence[_Waiting]) -> None:
-        """Write a group as one batch; if that fails, each alone. The store has fsynced before anybody is told."""
+    def _append(self, group: Sequence[_Waiting]) -> None:
+        """Write a group as one frame and answer its senders."""
+        start = time.monotonic()
+        problem: Exception | None = None
+        batch = group[0].batch if len(group) == 1 else Decoded(pa.concat_batches([item.batch for item in group]))
         try:
-            self._insert(pa.concat_batches([item.batch for item in group]) if len(group) > 1 else group[0].batch)
+            self._journal.append(batch, [item.key for item in group if item.key])
         except Exception as error:  # noqa: BLE001 -- whatever it is, the senders must hear of it
-            if len(group) > 1 and not isinstance(error, Unavailable):
-                for item in group:
-                    self._write([item])
-                return
             known = isinstance(error, Problem)
             problem = error if known else Problem(f"writing to the log store failed: {type(error).__name__}")
-            for item in group:
-                item.done.set_exception(problem)
-        else:
-            for item in group:
+        self._told(Commit("journal", batch.num_rows, time.monotonic() - start, problem is not None))
+        with self._changed:
+            self._bytes -= sum(item.batch.nbytes for item in group)
+            if problem is None:
+                self._bytes += batch.nbytes
+                self._oldest = self._oldest if self._unflushed_rows else start
+                self._unflushed_rows += batch.num_rows
+                self._written += 1
+                self._changed.notify_all()
+        for item in group:
+            if problem is None:
                 item.done.set_result(None)
+            else:
+                item.done.set_exception(problem)
 
-    def _insert(self, batch: Decoded) -> None:
+    # The engine's thread.
+
+    def _flush_all(self) -> None:
+        while self._wait_for_work():
+            with self._changed:
+                left, self._left = self._left, []
+            # A frame that is sealed before its thread has counted it is flushed first and counted later.
+            for segment in [*left, *self._journal.seal()]:
+                self._insert(segment)
+                with self._changed:
+                    self._flushed += len(segment.batches)
+                    self._unflushed_rows -= segment.rows
+                    self._bytes -= segment.nbytes
+                    self._oldest = time.monotonic()
+                    self._changed.notify_all()
+
+    def _wait_for_work(self) -> bool:
+        """Wait until an insert is due; False when all is done and closing."""
+        with self._changed:
+            while True:
+                if self._unflushed_rows > 0:
+                    wait = self._pace.settle_seconds if self._readers else self._pace.flush_seconds
+                    left = self._oldest + wait - time.monotonic()
+                    if left <= 0 or self._unflushed_rows >= self._pace.flush_rows or self._closing:
+                        return True
+                    self._changed.wait(left)
+                elif not self._appending:
+                    return False
+                else:
+                    self._changed.wait()
+
+    def _insert(self, segment: Segment) -> None:
+        """Insert a segment, for as long as it takes; what the engine can't take at all is set aside."""
         start = time.monotonic()
-        failed = True
-        try:
-            self._store.insert(batch)
-            failed = False
-        finally:
-            self._told(Commit(batch.num_rows, time.monotonic() - start, failed))
+        while True:
+            try:
+                self._store.insert(segment.batches, token=segment.token)
+                break
+            except Unavailable as problem:
+                _log.warning("inserting %d records failed, trying again: %s", segment.rows, problem)
+                self._told(Commit("engine", segment.rows, time.monotonic() - start, failed=True))
+                with self._changed:
+                    if self._changed.wait_for(lambda: self._closing, _RETRY_SECONDS):
+                        return  # It stays in the journal, for the next start.
+            except Exception:  # noqa: BLE001 -- records that break the engine must not stop the others
+                _log.exception("the engine refuses some of %d records", segment.rows)
+                self._told(Commit("engine", segment.rows, time.monotonic() - start, failed=True))
+                self._insert_each(segment)
+                break
+        self._journal.remove(segment)
+        self._told(Commit("engine", segment.rows, time.monotonic() - start, failed=False))
+
+    def _insert_each(self, segment: Segment) -> None:
+        """Insert a segment frame by frame, so that what the engine refuses costs nobody else; that is set aside."""
+        refused = []
+        for at, batch in enumerate(segment.batches):
+            try:
+                self._store.insert([batch], token=f"{segment.token}.{at}")
+            except Exception:  # noqa: BLE001 -- the same
+                _log.exception("the engine refuses %d records", batch.num_rows)
+                refused.append(batch)
+        if refused:
+            _log.error("records that the engine refuses are kept in %s", self._journal.set_aside(segment, refused))
+
+
+class Fresh:
+    """A store whose queries see everything that was acknowledged before they began."""
+
+    def __init__(self, store: LogStore, commits: GroupCommit) -> None:
+        self._store = store
+        self._commits = commits
+
+    def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
+        """Write batches straight to the engine."""
+        self._store.insert(batches, token)
+
+    def select(
+        self, sql: str, params: Mapping[str, Param] | None = None, *, limits: Limits = Limits(), tag: str = ""
+    ) -> pa.Table:
+        """Wait for what was acknowledged, then ask the engine."""
+        self._commits.settle()
+        return self._store.select(sql, params, limits=limits, tag=tag)
+
+    def cancel(self, tag: str) -> None:
+        """Stop the running queries that carry this tag."""
+        self._store.cancel(tag)
+
+    def close(self) -> None:
+        """Close the engine."""
+        self._store.close()

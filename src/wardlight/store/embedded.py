@@ -11,17 +11,17 @@ import os
 import queue
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from chdb.session import Session
 
 from wardlight.problems import BadInput, Cancelled, Conflict, Problem, TimedOut, TooLarge, Unavailable
-from wardlight.records import Decoded
+from wardlight.records import KINDS, Decoded
 from wardlight.store import Limits
 from wardlight.store.params import Param, bind
 from wardlight.store.schema import ENGINE_CONFIG, MIGRATIONS, TEXT_INDEX, VERSIONS
@@ -61,13 +61,13 @@ class EmbeddedStore:
         self._closed = False
         self._migrate(text_index)
 
-    def insert(self, batch: Decoded) -> None:
-        """Write a batch partition by partition; on return it is on disk."""
+    def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
+        """Write batches partition by partition; on return they are on disk. A known token is skipped."""
         with self._writer_lock:
             if self._closed:
                 raise Unavailable("the log store is closed")
-            for part in _by_partition(batch):
-                self._insert_part(part)
+            for partition, part in _by_partition(batches).items():
+                self._insert_part(part, f"{token}.{partition}" if token else "")
 
     def select(
         self, sql: str, params: Mapping[str, Param] | None = None, *, limits: Limits = Limits(), tag: str = ""
@@ -113,14 +113,18 @@ class EmbeddedStore:
                     control.query(f"INSERT INTO migrations (version) VALUES ({step.version:d})")  # noqa: S608 -- a number of ours
             control.query(TEXT_INDEX[text_index])
 
-    def _insert_part(self, part: pa.RecordBatch) -> None:
+    def _insert_part(self, part: Sequence[pa.RecordBatch], token: str) -> None:
         """Insert rows of one partition as one block."""
+        table = pa.Table.from_batches(part).unify_dictionaries()
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, part.schema) as stream:
-            stream.write_batch(part)
-        columns = ", ".join(part.schema.names)
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        # Without a token nothing is taken for a repetition: two equal batches are two.
+        same = f"insert_deduplication_token = '{token}'" if token else "insert_deduplicate = 0"
         with _explained():
-            inserter = self._writer.send_insert(f"INSERT INTO logs ({columns})", "ArrowStream")
+            inserter = self._writer.send_insert(
+                f"INSERT INTO logs ({', '.join(table.schema.names)}) SETTINGS {same}", "ArrowStream"
+            )
             inserter.append(sink.getvalue().to_pybytes())
             inserter.finish()
 
@@ -200,15 +204,15 @@ def _explained() -> Iterator[None]:
         raise kind(sentence) from error
 
 
-def _by_partition(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Split a batch into one of each kind and day, in the order of their rows."""
-    if batch.num_rows == 0:
-        return
-    day = pc.divide(pc.cast(batch["ts"], pa.int64()), _DAY_NS)
-    kind: Any = batch["kind"]
-    if pc.count_distinct(day).as_py() == 1 and len(pc.unique(kind)) == 1:
-        yield batch
-        return
-    key = pc.add(pc.multiply(day, 8), pc.cast(kind.indices, pa.int64()))
-    for value in pc.unique(key).to_pylist():
-        yield batch.filter(pc.equal(key, value))
+def _by_partition(batches: Sequence[pa.RecordBatch]) -> dict[int, list[pa.RecordBatch]]:
+    """Sort the rows of batches by kind and day, keeping their order."""
+    found: dict[int, list[pa.RecordBatch]] = {}
+    for batch in batches:
+        day = pc.divide(pc.cast(batch["ts"], pa.int64()), _DAY_NS)
+        kind = pc.index_in(pc.cast(batch["kind"], pa.string()), pa.array(KINDS))
+        partition = pc.add(pc.multiply(day, len(KINDS)), pc.cast(kind, pa.int64()))
+        values = pc.unique(partition).to_pylist()
+        for value in values:
+            rows = batch if len(values) == 1 else batch.filter(pc.equal(partition, value))
+            found.setdefault(value, []).append(rows)
+    return found

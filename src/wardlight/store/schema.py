@@ -38,7 +38,7 @@ ORDER BY ts
 SETTINGS
     fsync_after_insert = 1,
     fsync_part_directory = 1,
-    non_replicated_deduplication_window = 1000
+    non_replicated_deduplication_window = 10000
 """
 
 MIGRATIONS = (Migration(1, "records of all four kinds", (LOGS,)),)

@@ -1,0 +1,231 @@
+"""The write-ahead journal: records are in a file before a sender is answered, and reach the engine in large inserts.
+
+A directory of segments. Each group of requests is one frame appended to the open segment and fdatasynced:
+
+    magic "WLJ1" | crc32 of the rest | length of the rest, 8 bytes | number of keys | keys, 16 bytes each | Arrow IPC
+
+Numbers are little-endian, of 4 bytes where nothing else is said.
+
+A segment is sealed, inserted into the engine under its name as deduplication token, and removed. What recovery finds:
+
+- died while appending: a torn last frame. Nobody was told; it is cut off.
+- died after the fdatasync: a whole frame, perhaps unanswered. It is inserted; a sender that tries again with its key
+  is recognised.
+- died while inserting, or before the removal: the segment is inserted again; the engine skips the parts that it has.
+- died while the removal was under way: the keys are in `keys` already; they are a set, so twice is once.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+from isal import isal_zlib
+
+from wardlight.clock import Clock
+from wardlight.problems import Unavailable
+from wardlight.records import Decoded
+
+KEY_BYTES = 16
+KEPT_KEYS = 100_000
+"""Idempotency keys that are remembered across restarts, the newest."""
+
+_MAGIC = b"WLJ1"
+_HEAD = struct.Struct("<4sIQ")
+_COUNT = struct.Struct("<I")
+
+
+@dataclass
+class Segment:
+    """A file of frames, and what they hold."""
+
+    path: Path
+    batches: list[Decoded] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    damaged_bytes: int = 0
+    """Bytes behind the last whole frame that can't be read."""
+
+    @property
+    def rows(self) -> int:
+        """Records in it."""
+        return sum(batch.num_rows for batch in self.batches)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of its records."""
+        return sum(batch.nbytes for batch in self.batches)
+
+    @property
+    def token(self) -> str:
+        """Name for the engine's deduplication; never used twice."""
+        return self.path.stem
+
+
+class Journal:
+    """The segments under `directory`. One thread appends; another may remove sealed segments meanwhile."""
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._directory = directory
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: Segment | None = None
+        self._file = -1
+        self._end = 0
+        self._sealed: list[Segment] = []
+        self._last = 0
+
+    def recover(self) -> list[Segment]:
+        """Read the segments that an earlier process left, oldest first; a torn last frame is left out."""
+        found = [_read(path) for path in sorted(self._directory.glob("*.segment"))]
+        self._last = max((int(segment.token.split("-")[0]) for segment in found), default=0)
+        return found
+
+    def keys(self) -> list[bytes]:
+        """Return the remembered keys of removed segments, oldest first."""
+        path = self._directory / "keys"
+        raw = path.read_bytes() if path.exists() else b""
+        whole = len(raw) - len(raw) % KEY_BYTES
+        kept = [raw[at : at + KEY_BYTES] for at in range(0, whole, KEY_BYTES)][-KEPT_KEYS:]
+        if len(raw) > 2 * KEPT_KEYS * KEY_BYTES:
+            fresh = path.with_suffix(".new")
+            fresh.write_bytes(b"".join(kept))
+            _sync_file(fresh)
+            fresh.rename(path)
+            _sync_directory(self._directory)
+        return kept
+
+    def append(self, batch: Decoded, keys: Sequence[bytes]) -> None:
+        """Write one frame; on return it is on disk. Raises Unavailable, and the frame is not there or cut off."""
+        frame = _frame(batch, keys)
+        with self._lock:
+            segment = self._segment()
+            try:
+                written = _write(self._file, frame, self._end)
+                os.fdatasync(self._file)
+            except OSError as error:
+                self._spoil()
+                raise Unavailable(f"the journal of the log store can't be written: {error.strerror}") from error
+            self._end += written
+            segment.batches.append(batch)
+            segment.keys.extend(keys)
+
+    def seal(self) -> list[Segment]:
+        """Close what was written since the last call and return it, oldest first; appending goes on in a new file."""
+        with self._lock:
+            if self._open is not None:
+                os.close(self._file)
+                self._sealed.append(self._open)
+                self._open = None
+            sealed, self._sealed = self._sealed, []
+            return sealed
+
+    def remove(self, segment: Segment) -> None:
+        """Forget a segment whose records are in the engine; its keys are remembered first."""
+        if segment.keys:
+            with (self._directory / "keys").open("ab") as file:
+                file.write(b"".join(segment.keys))
+                file.flush()
+                os.fsync(file.fileno())
+        segment.path.unlink(missing_ok=True)
+
+    def set_aside(self, segment: Segment, refused: Sequence[Decoded]) -> Path:
+        """Keep the batches of a segment that the engine refuses where they block nobody."""
+        path = self._directory / "dead" / segment.path.name
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        with path.open("wb") as file:
+            for batch in refused:
+                file.writelines(_frame(batch, ()))
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_directory(path.parent)
+        return path
+
+    def _segment(self) -> Segment:
+        """Return the open segment; makes one, with its name on disk, if there is none."""
+        if self._open is None:
+            # Names grow even when the clock is set back, so that segments are replayed in the order of their making.
+            self._last = max(self._last + 1, self._clock.now_ns())
+            path = self._directory / f"{self._last:020d}-{os.urandom(4).hex()}.segment"
+            try:
+                self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+                _sync_directory(self._directory)
+            except OSError as error:
+                raise Unavailable(f"the journal of the log store can't be written: {error.strerror}") from error
+            self._open, self._end = Segment(path), 0
+        return self._open
+
+    def _spoil(self) -> None:
+        """After a failed write, cut the frame off and write no more to this file: its pages can't be trusted.
+
+        The frames before it were acknowledged and stay. If the cut fails too, the frame may come back at recovery: its
+        sender was told that it failed, and is recognised by its key when it tries again.
+        """
+        with suppress(OSError):
+            os.ftruncate(self._file, self._end)
+            os.fsync(self._file)
+        self._sealed += [segment for segment in (self._open,) if segment is not None]
+        self._open = None
+        with suppress(OSError):
+            os.close(self._file)
+
+
+def _frame(batch: Decoded, keys: Sequence[bytes]) -> tuple[bytes, memoryview]:
+    payload = _COUNT.pack(len(keys)) + b"".join(keys)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    records = memoryview(sink.getvalue())
+    crc = isal_zlib.crc32(records, isal_zlib.crc32(payload))
+    return _HEAD.pack(_MAGIC, crc, len(payload) + len(records)) + payload, records
+
+
+def _read(path: Path) -> Segment:
+    """Read a segment up to its first frame that isn't whole."""
+    segment = Segment(path)
+    raw = path.read_bytes()
+    at = 0
+    while at + _HEAD.size <= len(raw):
+        magic, crc, length = _HEAD.unpack_from(raw, at)
+        payload = memoryview(raw)[at + _HEAD.size : at + _HEAD.size + length]
+        if magic != _MAGIC or len(payload) < length or isal_zlib.crc32(payload) != crc:
+            break
+        (count,) = _COUNT.unpack_from(payload)
+        start = _COUNT.size + count * KEY_BYTES
+        keys = bytes(payload[_COUNT.size : start])
+        segment.keys += [keys[n : n + KEY_BYTES] for n in range(0, len(keys), KEY_BYTES)]
+        segment.batches += [Decoded(batch) for batch in pa.ipc.open_stream(pa.py_buffer(payload[start:]))]
+        at += _HEAD.size + length
+    segment.damaged_bytes = len(raw) - at
+    return segment
+
+
+def _write(file: int, parts: Sequence[bytes | memoryview], at: int) -> int:
+    """Write all of `parts` at an offset; returns how much that was."""
+    total = 0
+    for part in parts:
+        view = memoryview(part)
+        while view:
+            written = os.pwrite(file, view, at + total)
+            total += written
+            view = view[written:]
+    return total
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
