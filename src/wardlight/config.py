@@ -53,6 +53,22 @@ class Receive(Section):
     """Records waiting to be written, in memory; beyond it senders are told 429."""
     max_future_seconds: Seconds = 3600.0
     """How far ahead of our clock a record may be."""
+    otlp_grpc: str = ""
+    """Address and port of OTLP/gRPC, by custom 127.0.0.1:4317; empty: off."""
+    syslog_udp: str = ""
+    """Address and port of syslog over UDP; empty: off."""
+    syslog_tcp: str = ""
+    """Address and port of syslog over TCP; empty: off."""
+    syslog_tls: str = ""
+    """Address and port of syslog over TLS, by custom port 6514; empty: off."""
+    syslog_tls_certificate: str = ""
+    """PEM file of the certificate that syslog's senders are shown, with its chain."""
+    syslog_tls_key: str = ""
+    """PEM file of its private key."""
+    syslog_tls_client_ca: str = ""
+    """PEM file of the authorities whose certificates senders over TLS must have; empty: they need none."""
+    syslog_zone: str = ""
+    """Time zone of RFC 3164's times, an IANA name; empty: this machine's."""
 
 
 class Store(Section):
@@ -143,6 +159,18 @@ class Settings(Section):
 
 
 _FIELD = re.compile(r"`\$\.([^`\[]+)|field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
+
+
+def address(listen: str, setting: str) -> tuple[str, int]:
+    """Split `HOST:PORT`; raises BadConfig naming the setting.
+
+    >>> address("[::1]:514", "receive.syslog_udp")
+    ('::1', 514)
+    """
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise BadConfig(f"{listen!r} is not HOST:PORT (setting {setting})")
+    return host.strip("[]"), int(port)
 
 
 def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -18,13 +18,13 @@ def serve(data: Path | None, listen: str | None, open_: bool) -> None:  # noqa: 
     """Run the server alone, in the foreground."""
     import uvicorn
 
-    from wardlight.config import load
+    from wardlight.config import address, load
     from wardlight.server import create_app
     from wardlight.stack.layout import default_data
 
     directory = data or default_data()
     settings = load(directory / "wardlight.toml")
-    host, port = _address(listen or settings.server.listen)
+    host, port = address(listen or settings.server.listen, "server.listen")
     if not _is_loopback(host):
         raise BadConfig(
             f"{host} is not a loopback address: without sign-in, Wardlight listens on 127.0.0.1 or ::1 only"
@@ -34,13 +34,6 @@ def serve(data: Path | None, listen: str | None, open_: bool) -> None:  # noqa: 
         create_app(settings, directory), host=host, port=port, access_log=False, log_level="warning",
         timeout_graceful_shutdown=20, server_header=False,
     )  # fmt: skip
-
-
-def _address(listen: str) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise BadConfig(f"{listen!r} is not HOST:PORT (setting server.listen)")
-    return host.strip("[]"), int(port)
 
 
 def _is_loopback(host: str) -> bool:
