@@ -13,8 +13,9 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from wardlight.api import body
 from wardlight.incidents import Alert, Incidents, Notice
-from wardlight.problems import BadInput, TooLarge
+from wardlight.problems import BadInput
 
 MAX_BYTES = 32 * 1024 * 1024
 """Largest notice: a storm of some 20,000 alerts. Alertmanager doesn't repeat what was refused."""
@@ -50,24 +51,27 @@ def router(incidents: Incidents) -> APIRouter:
 
     @routes.post("/api/v1/alertmanager", status_code=204, summary="Take a notice of Alertmanager (webhook version 4)")
     async def take(request: Request) -> Response:
-        notice = decode(await _body(request))
+        notice = decode(await body.read(request, MAX_BYTES, "max_alerts of Alertmanager's webhook_configs"))
         await run_in_threadpool(incidents.receive, notice)
         return Response(status_code=204)
 
     return routes
 
 
-def decode(body: bytes) -> Notice:
+def decode(sent: bytes) -> Notice:
     """Read a notice. Raises BadInput naming the field that is wrong."""
     try:
-        sent = _decoder.decode(body)
-        alerts = tuple(_alert(alert) for alert in sent.alerts)
+        webhook = _decoder.decode(sent)
+        alerts = tuple(_alert(alert) for alert in webhook.alerts)
     except OverflowError:
         raise BadInput("Alertmanager's notice: a time lies outside the years 1 to 9999") from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"Alertmanager's notice: {error}") from None
     return Notice(
-        group_key=sent.group_key, firing=sent.status == "firing", alerts=alerts, truncated=sent.truncated_alerts
+        group_key=webhook.group_key,
+        firing=webhook.status == "firing",
+        alerts=alerts,
+        truncated=webhook.truncated_alerts,
     )
 
 
@@ -81,15 +85,3 @@ def _alert(sent: _Alert) -> Alert:
         ended=sent.ends_at.astimezone(UTC) if sent.status == "resolved" else None,
         generator_url=sent.generator_url,
     )
-
-
-async def _body(request: Request) -> bytes:
-    """Read the request, up to `MAX_BYTES`."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise TooLarge(
-                f"Alertmanager's notice is larger than {MAX_BYTES} bytes: set max_alerts in its webhook_configs"
-            )
-    return bytes(body)
