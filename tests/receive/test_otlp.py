@@ -34,7 +34,7 @@ def record(made: ExportLogsServiceRequest, body: str = "hello", **fields: Any) -
 
 
 def decode(made: ExportLogsServiceRequest, settings: Receive = Receive()) -> Decoding:
-    return otlp.decode_protobuf([made.SerializeToString()], settings, NOW)
+    return otlp.decode_protobuf(made.SerializeToString(), settings, NOW)
 
 
 def rows(made: ExportLogsServiceRequest, settings: Receive = Receive()) -> list[dict[str, Any]]:
@@ -175,7 +175,7 @@ def test_a_truncated_message_is_refused(cut: int) -> None:
     made = request(service_name="clinic")
     record(made)
     with pytest.raises(BadInput, match="not a valid protobuf"):
-        otlp.decode_protobuf([made.SerializeToString()[:-cut]], Receive(), NOW)
+        otlp.decode_protobuf(made.SerializeToString()[:-cut], Receive(), NOW)
 
 
 def test_json_says_the_same_as_protobuf() -> None:
@@ -213,3 +213,26 @@ def test_json_says_the_same_as_protobuf() -> None:
 def test_bad_json_is_refused_with_its_place(payload: bytes, where: str) -> None:
     with pytest.raises(BadInput, match=where):
         otlp.decode_json(payload, Receive(), NOW)
+
+
+def test_requests_decoded_together_get_each_its_own_answer() -> None:
+    made = [request(service_name=f"s{at}") for at in range(4)]
+    for at, one in enumerate(made):
+        for _ in range(at):
+            record(one, f"body {at}", severity_number=9)
+    payloads = [one.SerializeToString() for one in made]
+    together = otlp.decode_together(payloads, Receive(), NOW)
+    assert [one.batch.to_pylist() for one in together if not isinstance(one, BadInput)] == [
+        decode(one).batch.to_pylist() for one in made
+    ]
+
+
+@pytest.mark.parametrize("bad", [b"nonsense", None])
+def test_a_bad_request_among_good_ones_fails_alone(bad: bytes | None) -> None:
+    good, late = request(), request()
+    record(good)
+    record(late, time_unix_nano=NOW + 10**14)
+    payloads = [good.SerializeToString(), bad or late.SerializeToString(), good.SerializeToString()]
+    first, second, third = otlp.decode_together(payloads, Receive(), NOW)
+    assert isinstance(second, BadInput) or second.refused
+    assert all(isinstance(one, Decoding) and one.batch.num_rows == 1 and not one.refused for one in (first, third))

@@ -13,11 +13,12 @@ from tests.conftest import batch
 from wardlight.clock import SystemClock
 from wardlight.problems import BadInput, Busy, Unavailable
 from wardlight.records import Decoded
-from wardlight.store.commit import Commit, Fresh, GroupCommit, Pace
+from wardlight.store.commit import Commit, Fresh, GroupCommit, Key, Pace
 from wardlight.store.embedded import EmbeddedStore
 from wardlight.store.journal import Journal, Segment
 
 KEY = b"k" * 16
+LASTING = Key(KEY, lasting=True)
 SLOW = Pace(flush_seconds=60, settle_seconds=0)
 
 
@@ -110,7 +111,7 @@ def test_what_waits_too_long_is_inserted(begin: Begin, engine: Engine) -> None:
 
 def test_a_known_key_is_not_written_twice(begin: Begin, engine: Engine) -> None:
     commits = begin()
-    first, second = commits.submit(batch("a"), KEY), commits.submit(batch("a"), KEY)
+    first, second = commits.submit(batch("a"), LASTING), commits.submit(batch("a"), LASTING)
     assert (first.repeated, second.repeated, second.done) == (False, True, first.done)
     first.done.result(10)
     commits.settle()
@@ -120,11 +121,11 @@ def test_a_known_key_is_not_written_twice(begin: Begin, engine: Engine) -> None:
 @pytest.mark.parametrize("settled", [True, False])
 def test_a_key_is_known_after_a_restart(begin: Begin, engine: Engine, *, settled: bool) -> None:
     commits = begin()
-    commits.submit(batch("a"), KEY).done.result(10)
+    commits.submit(batch("a"), LASTING).done.result(10)
     if settled:
         commits.settle()
     commits.close()
-    again = begin().submit(batch("a"), KEY)
+    again = begin().submit(batch("a"), LASTING)
     assert again.repeated
     again.done.result(10)
     assert count(engine) == 1

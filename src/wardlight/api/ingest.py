@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -20,9 +22,10 @@ from wardlight.clock import Clock
 from wardlight.config import Receive
 from wardlight.problems import BadInput, Problem, UnknownFormat
 from wardlight.receive import loki, otlp
-from wardlight.receive.assemble import Decoding
-from wardlight.receive.decompress import decompress, unsnappy
-from wardlight.receive.sink import Sink
+from wardlight.receive.assemble import Decoding, nothing
+from wardlight.receive.decompress import decompress
+from wardlight.receive.sink import Sink, repetition_key
+from wardlight.receive.together import Together
 from wardlight.receive.wire import declare
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -54,6 +57,14 @@ def router(sink: Sink, settings: Receive, clock: Clock) -> APIRouter:
     return routes
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """A request's body as sent."""
+
+    data: bytes
+    encoding: str
+
+
 class _Door:
     """One handler a protocol."""
 
@@ -61,12 +72,13 @@ class _Door:
         self._sink = sink
         self._settings = settings
         self._clock = clock
+        self._together: Together[_Sent, Decoding] = Together(self._decode_together)
 
     async def otlp(self, request: Request) -> Response:
         """Answer with ExportLogsServiceResponse, or google.rpc.Status on failure (OTLP 1.x, OTLP/HTTP)."""
         content = _content_type(request)
         try:
-            decoding = await self._take("otlp", request, _otlp_decoder(content))
+            decoding = await self._take("otlp", request, self._otlp_decoder(content))
             if decoding.refused and not decoding.batch.num_rows:
                 raise BadInput("; ".join(refusal.message for refusal in decoding.refused))
         except Problem as problem:
@@ -77,7 +89,7 @@ class _Door:
     async def loki(self, request: Request) -> Response:
         """Answer 204, or the reason as plain text."""
         try:
-            decoding = await self._take("loki", request, _loki_decoder(_content_type(request)))
+            decoding = await self._take("loki", request, self._loki_decoder(_content_type(request)))
             if decoding.refused:
                 raise BadInput("; ".join(refusal.message for refusal in decoding.refused))
         except Problem as problem:
@@ -85,40 +97,56 @@ class _Door:
             return Response(f"{problem}\n", problem.status, _retry_after(problem), "text/plain")
         return Response(status_code=204)
 
-    async def _take(
-        self, protocol: str, request: Request, decode: Callable[[bytes, Receive, int], Decoding]
-    ) -> Decoding:
+    async def _take(self, protocol: str, request: Request, decode: Callable[[_Sent], Awaitable[Decoding]]) -> Decoding:
         """Read, decompress, decode and store a request; on return its good records are on disk."""
-        limit = self._settings.max_body_bytes
-        sent = await body.read(request, limit, "receive.max_body_bytes")
-        encoding = request.headers.get("content-encoding", "")
-
-        def decoded() -> Decoding:
-            return decode(decompress(sent, encoding, limit), self._settings, self._clock.now_ns())
-
-        decoding = await asyncio.to_thread(decoded)
-        await self._sink.accept(protocol, decoding, len(sent))
+        self._sink.admit()
+        sent = _Sent(
+            await body.read(request, self._settings.max_body_bytes, "receive.max_body_bytes"),
+            request.headers.get("content-encoding", ""),
+        )
+        decoding = await decode(sent)
+        key = repetition_key(protocol, request.headers.get("idempotency-key", ""), sent.data, timed=decoding.timed)
+        await self._sink.accept(protocol, decoding, len(sent.data), key)
         return decoding
+
+    def _otlp_decoder(self, content: str) -> Callable[[_Sent], Awaitable[Decoding]]:
+        if content in _PROTOBUFS:
+            return self._together.do
+        if content == JSON:
+            return partial(self._decode, otlp.decode_json)
+        raise UnknownFormat(f"content type {content[:60]!r} isn't OTLP's; use {PROTOBUF} or {JSON}")
+
+    def _loki_decoder(self, content: str) -> Callable[[_Sent], Awaitable[Decoding]]:
+        if content == JSON:
+            return partial(self._decode, loki.decode_json)
+        if content in _PROTOBUFS:
+            return partial(self._decode, loki.decode_snappy)
+        raise UnknownFormat(f"content type {content[:60]!r} isn't Loki's; use {PROTOBUF} (snappy) or {JSON}")
+
+    async def _decode(self, decode: Callable[[bytes, Receive, int], Decoding], sent: _Sent) -> Decoding:
+        """Decompress and decode one request, off the event loop."""
+        return await asyncio.to_thread(lambda: decode(self._plain(sent), self._settings, self._clock.now_ns()))
+
+    def _decode_together(self, lot: Sequence[_Sent]) -> list[Decoding | Exception]:
+        """Decompress and decode several OTLP requests."""
+        plain: dict[int, bytes] = {}
+        results: list[Decoding | Exception] = [nothing()] * len(lot)
+        for at, sent in enumerate(lot):
+            try:
+                plain[at] = self._plain(sent)
+            except Problem as problem:
+                results[at] = problem
+        decodings = otlp.decode_together(list(plain.values()), self._settings, self._clock.now_ns())
+        for at, decoding in zip(plain, decodings, strict=True):
+            results[at] = decoding
+        return results
+
+    def _plain(self, sent: _Sent) -> bytes:
+        return decompress(sent.data, sent.encoding, self._settings.max_body_bytes)
 
 
 def _content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _otlp_decoder(content: str) -> Callable[[bytes, Receive, int], Decoding]:
-    if content in _PROTOBUFS:
-        return lambda data, settings, now: otlp.decode_protobuf([data], settings, now)
-    if content == JSON:
-        return otlp.decode_json
-    raise UnknownFormat(f"content type {content[:60]!r} isn't OTLP's; use {PROTOBUF} or {JSON}")
-
-
-def _loki_decoder(content: str) -> Callable[[bytes, Receive, int], Decoding]:
-    if content == JSON:
-        return loki.decode_json
-    if content in _PROTOBUFS:
-        return lambda data, settings, now: loki.decode_protobuf(unsnappy(data, settings.max_body_bytes), settings, now)
-    raise UnknownFormat(f"content type {content[:60]!r} isn't Loki's; use {PROTOBUF} (snappy) or {JSON}")
 
 
 def _otlp_success(decoding: Decoding, *, as_json: bool) -> Response:

@@ -63,6 +63,8 @@ class Decoding:
 
     batch: Decoded
     refused: tuple[Refusal, ...] = ()
+    timed: bool = True
+    """Every record had a time of its sender's, so that an equal request can only be a repetition."""
 
 
 @dataclass(kw_only=True)
@@ -97,6 +99,7 @@ def nothing() -> Decoding:
 def assemble(columns: Columns, settings: Receive, now_ns: int) -> Decoding:
     """Apply the rules and build the batch."""
     rows = len(columns.ts)
+    timed = bool(columns.ts.all())
     columns.ts = np.where(columns.ts == 0, now_ns, columns.ts)
     good, refused = _refuse(columns, settings, now_ns)
     attributes = _Attributes(columns)
@@ -119,7 +122,7 @@ def assemble(columns: Columns, settings: Receive, now_ns: int) -> Decoding:
         ],
         schema=SCHEMA,
     )
-    return Decoding(Decoded(batch if good.all() else batch.filter(pa.array(good))), refused)
+    return Decoding(Decoded(batch if good.all() else batch.filter(pa.array(good))), refused, timed)
 
 
 def _refuse(columns: Columns, settings: Receive, now_ns: int) -> tuple[Mask, tuple[Refusal, ...]]:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from wardlight.config import Receive
 from wardlight.problems import BadInput
 from wardlight.receive.assemble import Columns, Decoding, Ints, assemble, nothing
+from wardlight.receive.decompress import unsnappy
 from wardlight.receive.wire import declare, decoder, lengths
 
 REQUEST = declare(
@@ -56,6 +57,11 @@ class _Stream(msgspec.Struct):
 
 class _Push(msgspec.Struct):
     streams: list[_Stream]
+
+
+def decode_snappy(payload: bytes, settings: Receive, now_ns: int) -> Decoding:
+    """Decode a PushRequest as it is sent, in snappy's block format; raises BadInput or TooLarge."""
+    return decode_protobuf(unsnappy(payload, settings.max_body_bytes), settings, now_ns)
 
 
 def decode_protobuf(payload: bytes, settings: Receive, now_ns: int) -> Decoding:

@@ -24,7 +24,7 @@ from wardlight.problems import BadInput
 from wardlight.receive.assemble import Columns, Decoding, Ints, assemble, nothing
 from wardlight.receive.segments import Segment, interleave, named
 from wardlight.receive.wire import declare, decoder, lengths
-from wardlight.records import label_name
+from wardlight.records import Decoded, label_name
 
 REQUEST = declare(
     "wardlight.otlp",
@@ -65,9 +65,42 @@ _LOGS_TYPE = _DECODER.decode([b""]).schema.field("resource_logs").type
 _MAX_TIME = np.iinfo(np.int64).max
 
 
-def decode_protobuf(payloads: Sequence[bytes], settings: Receive, now_ns: int) -> Decoding:
-    """Decode encoded requests to one batch; raises BadInput when one isn't such a message."""
-    return _records(_DECODER.decode(payloads)["resource_logs"], settings, now_ns)
+def decode_protobuf(payload: bytes, settings: Receive, now_ns: int) -> Decoding:
+    """Decode an encoded request; raises BadInput when it isn't one."""
+    return _records(_DECODER.decode([payload])["resource_logs"], settings, now_ns)
+
+
+def decode_together(payloads: Sequence[bytes], settings: Receive, now_ns: int) -> list[Decoding | BadInput]:
+    """Decode several encoded requests at the price of one; each gets its own answer."""
+    try:
+        requests = _DECODER.decode(payloads)["resource_logs"]
+        whole = _records(requests, settings, now_ns)
+    except BadInput:
+        return [_alone(payload, settings, now_ns) for payload in payloads]
+    if whole.refused or not whole.timed:
+        return [_alone(payload, settings, now_ns) for payload in payloads]
+    sizes = _sizes(requests)
+    starts = np.cumsum(sizes) - sizes
+    return [
+        Decoding(Decoded(whole.batch.slice(start, size)))
+        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)
+    ]
+
+
+def _alone(payload: bytes, settings: Receive, now_ns: int) -> Decoding | BadInput:
+    try:
+        return decode_protobuf(payload, settings, now_ns)
+    except BadInput as problem:
+        return problem
+
+
+def _sizes(requests: pa.ListArray) -> Ints:
+    """Return how many records each request has."""
+    resources = requests.flatten()
+    scope_lists = pc.struct_field(resources, "scope_logs")
+    records = lengths(pc.struct_field(scope_lists.flatten(), "log_records"))
+    request_of_scope = _parents(requests)[_parents(scope_lists)]
+    return np.bincount(request_of_scope, weights=records, minlength=len(requests)).astype(np.int64)
 
 
 def decode_json(payload: bytes, settings: Receive, now_ns: int) -> Decoding:

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from hashlib import blake2b
 
 from wardlight.problems import Problem
 from wardlight.receive.assemble import Decoding
 from wardlight.receive.books import Books
-from wardlight.store.commit import GroupCommit
+from wardlight.store.commit import GroupCommit, Key
+from wardlight.store.journal import KEY_BYTES
+
+
+def repetition_key(protocol: str, given: str, sent: bytes, *, timed: bool) -> Key:
+    """Return by what a repeated request is recognised: the sender's idempotency key, else a digest of what it sent.
+
+    Without a key, and without times of the sender's own, equal requests may well be different events.
+    """
+    if given:
+        return Key(_digest(b"key", protocol.encode(), given.encode()), lasting=True)
+    return Key(_digest(b"body", protocol.encode(), sent)) if timed else Key()
+
+
+def _digest(*parts: bytes) -> bytes:
+    digest = blake2b(digest_size=KEY_BYTES)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()
 
 
 class Sink:
@@ -18,7 +38,11 @@ class Sink:
         self._books = books
         books.watch(commits)
 
-    async def accept(self, protocol: str, decoding: Decoding, sent_bytes: int, key: bytes = b"") -> None:
+    def admit(self) -> None:
+        """Raise Busy before a request is even read, when the queue is full."""
+        self._commits.admit()
+
+    async def accept(self, protocol: str, decoding: Decoding, sent_bytes: int, key: Key = Key()) -> None:
         """Return when every good record of a request is on disk; raises Busy, Unavailable or another problem.
 
         A request whose key was seen before is answered as the first one was, and not written again.

@@ -25,6 +25,7 @@ from wardlight.store.params import Param
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
+_KEPT_DIGESTS = 20_000
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,17 @@ class Pace:
 @dataclass(frozen=True)
 class _Waiting:
     batch: Decoded
-    key: bytes
+    key: Key
     done: Future[None]
+
+
+@dataclass(frozen=True)
+class Key:
+    """By what a repeated batch is recognised: 16 bytes (`KEY_BYTES`), or none."""
+
+    value: bytes = b""
+    lasting: bool = False
+    """Remembered across restarts (the newest `KEPT_KEYS`); others only among the newest while this process lives."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,7 @@ class GroupCommit:
         self._closing = False
         self._appending = True
         self._keys: OrderedDict[bytes, Future[None] | None] = OrderedDict.fromkeys(journal.keys())
+        self._digests: OrderedDict[bytes, Future[None] | None] = OrderedDict()
         self._left = self._recovered()
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True)
@@ -115,8 +126,13 @@ class GroupCommit:
         """Age of the oldest acknowledged record that the engine doesn't have yet."""
         return time.monotonic() - self._oldest if self._unflushed_rows else 0.0
 
-    def submit(self, batch: Decoded, key: bytes = b"") -> Submitted:
-        """Queue a batch; a key (`KEY_BYTES` long) that was seen before brings the future of the batch that had it."""
+    def admit(self) -> None:
+        """Raise Busy if nothing more can be queued now."""
+        if self._bytes >= self._pace.max_bytes:
+            raise Busy(f"{self._bytes} bytes of records wait to be written (receive.max_queue_bytes); try again")
+
+    def submit(self, batch: Decoded, key: Key = Key()) -> Submitted:
+        """Queue a batch; a key that was seen before brings the future of the batch that had it."""
         with self._changed:
             known = self._known(key)
             if known is not None:
@@ -133,10 +149,7 @@ class GroupCommit:
             self._waiting.append(_Waiting(batch, key, done))
             self._waiting_rows += batch.num_rows
             self._bytes += size
-            if key:
-                self._keys[key] = done
-                if len(self._keys) > KEPT_KEYS:
-                    self._keys.popitem(last=False)
+            self._remember(key, done)
             self._changed.notify_all()
         return Submitted(done)
 
@@ -159,15 +172,23 @@ class GroupCommit:
         for thread in self._threads:
             thread.join()
 
-    def _known(self, key: bytes) -> Future[None] | None:
+    def _known(self, key: Key) -> Future[None] | None:
         """Return the future of a batch that had this key and didn't fail."""
-        if not key or key not in self._keys:
+        keys = self._keys if key.lasting else self._digests
+        if not key.value or key.value not in keys:
             return None
-        future = self._keys[key]
+        future = keys[key.value]
         if future is None:
             future = Future()
             future.set_result(None)
         return None if future.done() and future.exception() else future
+
+    def _remember(self, key: Key, done: Future[None]) -> None:
+        keys, most = (self._keys, KEPT_KEYS) if key.lasting else (self._digests, _KEPT_DIGESTS)
+        if key.value:
+            keys[key.value] = done
+            if len(keys) > most:
+                keys.popitem(last=False)
 
     def _recovered(self) -> list[Segment]:
         """Take over what an earlier process had acknowledged; it is the first that the engine gets."""
@@ -211,7 +232,7 @@ class GroupCommit:
         problem: Exception | None = None
         batch = group[0].batch if len(group) == 1 else Decoded(pa.concat_batches([item.batch for item in group]))
         try:
-            self._journal.append(batch, [item.key for item in group if item.key])
+            self._journal.append(batch, [item.key.value for item in group if item.key.lasting])
         except Exception as error:  # noqa: BLE001 -- whatever it is, the senders must hear of it
             known = isinstance(error, Problem)
             problem = error if known else Problem(f"writing to the log store failed: {type(error).__name__}")
