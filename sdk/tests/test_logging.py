@@ -79,7 +79,7 @@ def test_a_line_that_can_not_be_formatted_does_no_harm(
     assert "Logging error" in capsys.readouterr().err
 
 
-def test_closing_gives_logging_back_as_it_was(sent: Sent) -> None:
+def test_closing_takes_the_handler_away(sent: Sent) -> None:
     wardlight.close()
     assert not [found for found in logging.getLogger().handlers if isinstance(found, Bridge)]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from willow_clinic.faults import Faults
 
-faults, parent = Faults(Path(sys.argv[1])), os.getppid()
+faults, parent = Faults(Path(sys.argv[1])), int(sys.argv[2])
 os.nice(19)
 while faults.active("cpu-burn") and os.getppid() == parent:
     until = time.monotonic() + 0.2

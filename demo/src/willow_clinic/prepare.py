@@ -41,7 +41,7 @@ def main(data: Path, port: int) -> None:
     make_database(uri("postgres", "postgres"))
     make_contents(uri("postgres"), secret, data / "staff.json")
     for name, role in (("app", "clinic"), ("canary", "canary"), ("exporter", "exporter")):
-        write_private(data / f"{name}.uri", uri(role) + "\n")
+        write_private(data / f"{name}.uri", uri(role))
     print(f"database ready on 127.0.0.1:{port}", flush=True)
 
 

@@ -239,7 +239,7 @@ async def _take(http: httpx.AsyncClient, data: Path, thief: Worker) -> None:
 async def _burn(data: Path) -> None:
     """Keep every core busy: the fault cpu-burn. The processes end by themselves."""
     async for _ in _during(data, "cpu-burn", 0.5):
-        command = [sys.executable, "-m", "willow_clinic.burn", str(data)]
+        command = [sys.executable, "-m", "willow_clinic.burn", str(data), str(os.getpid())]
         burning = [await asyncio.create_subprocess_exec(*command) for _ in range(os.cpu_count() or 1)]
         await asyncio.gather(*(process.wait() for process in burning))
 
