@@ -1,0 +1,207 @@
+"""How fast gzipped OTLP goes in, durably, and what the engine alone takes on the same machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import corpus
+import httpx
+import psutil
+import pyarrow as pa
+
+REQUEST = 500
+"""Records of one request."""
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60, help="length of the saturated run")
+    parser.add_argument("--records", type=int, default=400_000, help="different records to send, again and again")
+    parser.add_argument("--runs", type=int, default=3, help="interleaved runs of which the median is told")
+    parser.add_argument("--no-text-index", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    print(f"making {options.records:,} records …", file=sys.stderr)
+    payloads = make_payloads(options.records)
+    results: dict[str, list[float]] = {}
+    for _ in range(options.runs):
+        for name, value in one_run(payloads, options.seconds, text_index=not options.no_text_index).items():
+            results.setdefault(name, []).append(value)
+    medians = {name: statistics.median(values) for name, values in results.items()}
+    medians["of the engine alone"] = medians["records/s"] / medians["engine alone, records/s"]
+    if options.json:
+        print(json.dumps(medians))
+    else:
+        for name, value in medians.items():
+            print(f"{name:36} {value:14,.2f}")
+
+
+def one_run(payloads: list[bytes], seconds: float, *, text_index: bool) -> dict[str, float]:
+    """Measure the server at saturation, then at half of that, then the engine alone."""
+    with tempfile.TemporaryDirectory() as directory, server(Path(directory), text_index=text_index) as (url, process):
+        full = load(url, payloads, seconds, rate=0)
+        cpu = sum(process.cpu_times()[:2])
+        half = load(url, payloads, seconds / 3, rate=full["records/s"] / 2)
+        memory = process.memory_info().rss / 1e6
+    alone = engine_alone(seconds / 3, text_index=text_index)
+    return {
+        "records/s": full["records/s"],
+        "server, µs of processor a record": cpu / full["records"] * 1e6,
+        "refused with 429": full["refused"],
+        "at saturation, ack p50 ms": full["p50"],
+        "at saturation, ack p99 ms": full["p99"],
+        "at half load, ack p50 ms": half["p50"],
+        "at half load, ack p99 ms": half["p99"],
+        "memory MB": memory,
+        "engine alone, records/s": alone,
+    }
+
+
+def make_payloads(records: int) -> list[bytes]:
+    """Write the corpus as gzipped OTLP requests, on all cores."""
+    parts = [batch.slice(at, REQUEST) for batch in corpus.records(records) for at in range(0, batch.num_rows, REQUEST)]
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+        return pool.map(corpus.gzipped, parts, chunksize=20)
+
+
+@contextmanager
+def server(data: Path, *, text_index: bool) -> Iterator[tuple[str, psutil.Process]]:
+    """Run a server of its own on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"WARDLIGHT_STORE_TEXT_INDEX": str(text_index).lower()}
+    command = [
+        sys.executable,
+        "-m",
+        "wardlight",
+        "serve",
+        "--open",
+        "--data",
+        str(data),
+        "--listen",
+        f"127.0.0.1:{port}",
+    ]
+    child = subprocess.Popen(command, env=environment)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                if httpx.get(f"{url}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield url, psutil.Process(child.pid)
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(60)
+
+
+def load(url: str, payloads: list[bytes], seconds: float, rate: float) -> dict[str, float]:
+    """Send from another process; `rate` in records a second, 0 for as fast as it goes."""
+    context = multiprocessing.get_context("spawn")
+    receiving, sending = context.Pipe(duplex=False)
+    sender = context.Process(target=_send, args=(url, payloads, seconds, rate, sending))
+    sender.start()
+    result: dict[str, float] = receiving.recv()
+    sender.join()
+    return result
+
+
+def _send(url: str, payloads: list[bytes], seconds: float, rate: float, pipe: object) -> None:
+    """Send with 16 connections by bare sockets, so that the sender costs little of the two cores."""
+    result = asyncio.run(_send_all(url, payloads, seconds, rate))
+    pipe.send(result)  # type: ignore[attr-defined]
+
+
+async def _send_all(url: str, payloads: list[bytes], seconds: float, rate: float) -> dict[str, float]:
+    host, port = url.removeprefix("http://").split(":")
+    waits: list[float] = []
+    counts = {"sent": 0, "refused": 0}
+    start = time.perf_counter()
+
+    async def connection() -> None:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        while (now := time.perf_counter() - start) < seconds:
+            at = counts["sent"]
+            counts["sent"] += 1
+            if rate:
+                due = at * REQUEST / rate
+                if due > now:
+                    await asyncio.sleep(due - now)
+            body = payloads[at % len(payloads)]
+            # A key of its own for each, because the same records come again and again.
+            head = (
+                f"POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Encoding: gzip\r\n"
+                f"Idempotency-Key: {at}-{rate}\r\nContent-Length: {len(body)}\r\n\r\n"
+            )
+            before = time.perf_counter()
+            writer.write(head.encode() + body)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            if b"content-length: " in answer:
+                await reader.readexactly(int(answer.split(b"content-length: ")[1].split(b"\r\n")[0]))
+            if b" 200 " in answer[:16]:
+                waits.append(time.perf_counter() - before)
+            else:
+                counts["refused"] += 1
+                await asyncio.sleep(0.05)
+        writer.close()
+
+    await asyncio.gather(*(connection() for _ in range(16)))
+    took = time.perf_counter() - start
+    waits.sort()
+    return {
+        "records": float(len(waits) * REQUEST),
+        "records/s": len(waits) * REQUEST / took,
+        "refused": float(counts["refused"]),
+        "p50": waits[len(waits) // 2] * 1000,
+        "p99": waits[int(len(waits) * 0.99)] * 1000,
+    }
+
+
+def engine_alone(seconds: float, *, text_index: bool) -> float:
+    """Feed the engine the same columns in inserts of the journal's size, fsynced; return records a second."""
+    context = multiprocessing.get_context("spawn")
+    receiving, sending = context.Pipe(duplex=False)
+    child = context.Process(target=_engine_alone, args=(seconds, text_index, sending))
+    child.start()
+    rate: float = receiving.recv()
+    child.join()
+    return rate
+
+
+def _engine_alone(seconds: float, text_index: bool, pipe: object) -> None:
+    from wardlight.store.embedded import EmbeddedStore
+
+    batches = list(corpus.records(400_000))
+    with tempfile.TemporaryDirectory() as directory:
+        store = EmbeddedStore(Path(directory), text_index=text_index)
+        rows, start, at = 0, time.perf_counter(), 0
+        while time.perf_counter() - start < seconds:
+            lot = [batches[(at + n) % len(batches)] for n in range(4)]
+            at += 4
+            store.insert(lot)
+            rows += sum(batch.num_rows for batch in lot)
+        rate = rows / (time.perf_counter() - start)
+        store.close()
+    pipe.send(rate)  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    pa.set_cpu_count(2)
+    main()
