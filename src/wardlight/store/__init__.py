@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,6 +45,17 @@ class LogStore(Protocol):
 
     def cancel(self, tag: str) -> None:
         """Stop the running queries that carry this tag."""
+        ...
+
+    def manage(self, statement: str, params: Mapping[str, Param] | None = None) -> None:
+        """Run one administrative statement of ours (ALTER, BACKUP, RESTORE …), however long it takes.
+
+        Raises Cancelled when the store is closed meanwhile, or another problem.
+        """
+        ...
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Hold inserts back while inside, for as short as may be."""
         ...
 
     def close(self) -> None:

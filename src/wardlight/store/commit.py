@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -153,16 +154,17 @@ class GroupCommit:
             self._changed.notify_all()
         return Submitted(done)
 
-    def settle(self, seconds: float = 5.0) -> None:
-        """Wait until the engine has what was acknowledged so far; after `seconds` go on without (see `lag_seconds`)."""
+    def settle(self, seconds: float = 5.0) -> bool:
+        """Wait until the engine has what was acknowledged so far; False when it hasn't after `seconds`."""
         with self._changed:
             target = self._written
             if self._flushed >= target:
-                return
+                return True
             self._readers += 1
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._flushed >= target or self._closing, seconds)
             self._readers -= 1
+            return self._flushed >= target
 
     def close(self) -> None:
         """Write what waits, insert what is written, stop."""
@@ -337,6 +339,14 @@ class Fresh:
     def cancel(self, tag: str) -> None:
         """Stop the running queries that carry this tag."""
         self._store.cancel(tag)
+
+    def manage(self, statement: str, params: Mapping[str, Param] | None = None) -> None:
+        """Run one administrative statement."""
+        self._store.manage(statement, params)
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Hold inserts back while inside; the journal goes on taking records."""
+        return self._store.paused()
 
     def close(self) -> None:
         """Close the engine."""

@@ -46,7 +46,7 @@ _PROBLEMS: dict[int, tuple[type[Problem], str]] = {
 class EmbeddedStore:
     """A `LogStore` on local disk under `directory`, made at first use."""
 
-    def __init__(self, directory: Path, *, text_index: bool = True, readers: int = 4) -> None:
+    def __init__(self, directory: Path, *, text_index: bool = True, readers: int = 4, migrate: bool = True) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _own(directory)
         self._address = _engine_address(directory)
@@ -59,7 +59,10 @@ class EmbeddedStore:
         for _ in range(readers):
             self._readers.put(_open(self._address))
         self._closed = False
-        self._migrate(text_index)
+        self._managing = 0
+        self._managed = threading.Condition()
+        if migrate:
+            self._migrate(text_index)
 
     def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
         """Write batches partition by partition; on return they are on disk. A known token is skipped."""
@@ -86,6 +89,19 @@ class EmbeddedStore:
             if not self._closed:
                 self._control.query(sql, params={"tag": bind(f"wardlight:{tag}")})
 
+    def manage(self, statement: str, params: Mapping[str, Param] | None = None) -> None:
+        """Run one administrative statement on a session of its own."""
+        bound = {name: bind(value) for name, value in (params or {}).items()}
+        with self._manager() as session, _explained():
+            session.query("SET log_comment = 'wardlight:manage'")
+            session.query(statement, params=bound)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Hold inserts back."""
+        with self._writer_lock:
+            yield
+
     def close(self) -> None:
         """Stop queries, wait for the running insert, release the directory. A second call does nothing."""
         with self._writer_lock, self._control_lock:
@@ -94,6 +110,8 @@ class EmbeddedStore:
             self._closed = True
             # A process that exits while a query runs dies of a segmentation fault: stop them, collect all sessions.
             self._control.query("KILL QUERY WHERE Settings['log_comment'] LIKE 'wardlight%' ASYNC")
+            with self._managed:
+                self._managed.wait_for(lambda: not self._managing, timeout=30)
             for _ in range(self._reader_count):
                 self._readers.get(timeout=30).close()
             self._writer.close()
@@ -127,6 +145,24 @@ class EmbeddedStore:
             )
             inserter.append(sink.getvalue().to_pybytes())
             inserter.finish()
+
+    @contextmanager
+    def _manager(self) -> Iterator[Session]:
+        """Open a session for a statement that may run long; closing waits for it."""
+        with self._managed:
+            if self._closed:
+                raise Unavailable("the log store is closed")
+            self._managing += 1
+        try:
+            session = _open(self._address)
+            try:
+                yield session
+            finally:
+                session.close()
+        finally:
+            with self._managed:
+                self._managing -= 1
+                self._managed.notify_all()
 
     @contextmanager
     def _reader(self) -> Iterator[Session]:

@@ -61,6 +61,10 @@ ENGINE_CONFIG = """<clickhouse>
         <!-- A store that opens with broken parts and says so is better than one that doesn't open. -->
         <max_suspicious_broken_parts>10000</max_suspicious_broken_parts>
     </merge_tree>
+    <!-- A backup goes where the administrator says; only statements of ours reach the engine. -->
+    <backups>
+        <allowed_path>/</allowed_path>
+    </backups>
     <query_log remove="1"/>
     <query_thread_log remove="1"/>
     <part_log remove="1"/>
