@@ -98,20 +98,20 @@ async def test_its_own_files_are_served_under_a_name_that_changes_with_them(brow
 
 async def test_log_lines_are_shown_by_kind(browser: AsyncClient, store: EmbeddedStore) -> None:
     for kind in ("application", "security", "error", "audit"):
-        store.insert(batch(f"a line of {kind}", kind=kind, service_name="clinic"))
+        store.insert([batch(f"a line of {kind}", kind=kind, service_name="clinic")])
     text = (await shown(browser)).text
     for kind in ("application", "security", "error", "audit"):
         assert f"a line of {kind}" in text
 
 
 async def test_the_newest_lines_come_first(browser: AsyncClient, store: EmbeddedStore) -> None:
-    store.insert(batch(*(f"line {at:02}" for at in range(30)), step=1_000_000_000))
+    store.insert([batch(*(f"line {at:02}" for at in range(30)), step=1_000_000_000)])
     found = re.findall(r"line \d\d", (await shown(browser)).text)
     assert found == [f"line {at}" for at in range(29, 19, -1)]
 
 
 async def test_a_hostile_line_is_only_text(browser: AsyncClient, store: EmbeddedStore) -> None:
-    store.insert(batch(HOSTILE, service_name="<b>clinic</b>"))
+    store.insert([batch(HOSTILE, service_name="<b>clinic</b>")])
     page = await shown(browser)
     assert (
         "<script>alert(1)</script> \"'><img src=x onerror=alert(1)> {{ 7*7 }} ␛[31m \N{REPLACEMENT CHARACTER}gnp.exe"
@@ -130,21 +130,21 @@ async def test_a_hostile_alert_is_only_text(browser: AsyncClient, fire: Callable
 
 
 async def test_no_patient_is_named_by_a_column(browser: AsyncClient, store: EmbeddedStore) -> None:
-    store.insert(record("Patient read", kind="audit", patient_id="nhs-9434765919", user_id="ebrook", ts=NOW))
+    store.insert([record("Patient read", kind="audit", patient_id="nhs-9434765919", user_id="ebrook", ts=NOW)])
     text = (await shown(browser)).text
     assert "ebrook" in text
     assert "9434765919" not in text
 
 
 async def test_a_long_line_is_cut(browser: AsyncClient, store: EmbeddedStore) -> None:
-    store.insert(batch("ö" * 100_000))
+    store.insert([batch("ö" * 100_000)])
     assert (await shown(browser)).text.count("ö") == 500
 
 
 async def test_users_of_the_last_five_minutes_are_named(browser: AsyncClient, store: EmbeddedStore) -> None:
     role = [("user_role", "nurse")]
-    store.insert(record("signed in", user_id="present", attributes=role, ts=NOW - 4 * 60 * 10**9))
-    store.insert(record("signed in", user_id="gone", attributes=role, ts=NOW - 6 * 60 * 10**9))
+    store.insert([record("signed in", user_id="present", attributes=role, ts=NOW - 4 * 60 * 10**9)])
+    store.insert([record("signed in", user_id="gone", attributes=role, ts=NOW - 6 * 60 * 10**9)])
     text = (await shown(browser)).text
     assert "present" in text
     assert "nurse" in text
@@ -153,7 +153,7 @@ async def test_users_of_the_last_five_minutes_are_named(browser: AsyncClient, st
 
 async def test_who_failed_to_sign_in_is_not_there(browser: AsyncClient, store: EmbeddedStore) -> None:
     failed = [("event_name", "user.login"), ("event_outcome", "failure")]
-    store.insert(record("wrong password", user_id="mallory", attributes=failed, ts=NOW))
+    store.insert([record("wrong password", user_id="mallory", attributes=failed, ts=NOW)])
     assert "mallory" not in (await shown(browser)).text
 
 
@@ -169,7 +169,7 @@ async def test_open_incidents_are_listed_the_gravest_first(browser: AsyncClient,
 async def test_prometheus_away_is_said_in_its_place_and_nothing_else_misses(
     browser: AsyncClient, store: EmbeddedStore, fire: Callable[..., None]
 ) -> None:
-    store.insert(batch("still here"))
+    store.insert([batch("still here")])
     fire(alertname="DatabaseDown", severity="critical")
     text = (await shown(browser)).text
     assert text.count("Not known: Prometheus does not answer") == 4
@@ -178,7 +178,7 @@ async def test_prometheus_away_is_said_in_its_place_and_nothing_else_misses(
 
 
 async def test_times_are_utc_and_readable_by_machines(browser: AsyncClient, store: EmbeddedStore) -> None:
-    store.insert(batch("a line", ts=NOW + 3_661 * 10**9))
+    store.insert([batch("a line", ts=NOW + 3_661 * 10**9)])
     source = (await browser.get("/")).text
     assert '<time datetime="2026-01-01T01:01:01Z">01:01:01</time>' in source
 
