@@ -14,28 +14,20 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from google.protobuf import message_factory
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from wardlight.api import body
 from wardlight.clock import Clock
 from wardlight.config import Receive
 from wardlight.problems import BadInput, Problem, UnknownFormat
-from wardlight.receive import loki, otlp
+from wardlight.receive import loki, otlp, rpc
 from wardlight.receive.assemble import Decoding, nothing
 from wardlight.receive.decompress import decompress
 from wardlight.receive.sink import Sink, repetition_key
 from wardlight.receive.together import Together
-from wardlight.receive.wire import declare
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _PROTOBUFS = {PROTOBUF, "application/protobuf", "application/vnd.google.protobuf"}
-_Status: Any = message_factory.GetMessageClass(
-    declare("wardlight.rpc", "Status", {"Status": {1: ("code", "int32"), 2: ("message", "string")}})
-)
-_GRPC_CODES = {400: 3, 413: 3, 415: 3, 429: 8, 503: 14, 504: 4}
-"""google.rpc.Code by HTTP status; 13, internal, for others."""
-
 _ANY_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -165,11 +157,10 @@ def _otlp_success(decoding: Decoding, *, as_json: bool) -> Response:
 
 def _otlp_failure(problem: Problem, *, as_json: bool) -> Response:
     """Tell why nothing was kept."""
-    code = _GRPC_CODES.get(problem.status, 13)
     headers = _retry_after(problem)
     if as_json:
-        return Response(json.dumps({"code": code, "message": str(problem)}), problem.status, headers, JSON)
-    return Response(_Status(code=code, message=str(problem)).SerializeToString(), problem.status, headers, PROTOBUF)
+        return Response(json.dumps({"code": rpc.code(problem), "message": str(problem)}), problem.status, headers, JSON)
+    return Response(rpc.status(problem), problem.status, headers, PROTOBUF)
 
 
 def _retry_after(problem: Problem) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -21,7 +21,9 @@ from wardlight.incidents import Incidents
 from wardlight.problems import Problem
 from wardlight.query import QueryService
 from wardlight.receive.books import Books
+from wardlight.receive.otlp_grpc import OtlpGrpcServer
 from wardlight.receive.sink import Sink
+from wardlight.receive.syslog_server import SyslogServer
 from wardlight.store import Limits, LogStore
 from wardlight.store.commit import Fresh, GroupCommit, Pace
 from wardlight.store.embedded import EmbeddedStore
@@ -51,11 +53,17 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> Fa
     kept = Incidents(state, clock)
     overview = Overview(settings.stack.prometheus_url, kept, store, clock)
 
+    listeners = (SyslogServer(sink, settings.receive, clock), OtlpGrpcServer(sink, settings.receive, clock))
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with opened:
-            yield
-            await overview.aclose()
+            async with AsyncExitStack() as listening:
+                listening.push_async_callback(overview.aclose)
+                for listener in listeners:
+                    listening.push_async_callback(listener.close)
+                    await listener.start()
+                yield
 
     app = FastAPI(title="Wardlight", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(Problem, _told)

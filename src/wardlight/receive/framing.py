@@ -1,0 +1,82 @@
+"""Where one syslog message ends and the next begins in a stream of bytes (RFC 6587, RFC 5425)."""
+
+from __future__ import annotations
+
+_DIGITS = b"0123456789"
+_LONGEST_COUNT = 10
+
+
+class Framer:
+    """Cuts one connection's bytes into messages: by octet counts if it begins with a digit, else at line ends.
+
+    Of a message longer than `limit` bytes the first `limit` + 1 are given, so that its reader sees that it was cut.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = bytearray()
+        self._need = 1
+        self._skip = 0
+        self._counted: bool | None = None
+        self._skip_line = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes as they came; return the messages that are complete."""
+        if self._skip:
+            skipped = min(self._skip, len(data))
+            self._skip -= skipped
+            data = data[skipped:]
+        if self._counted is None and data:
+            self._counted = data[:1] in _DIGITS[1:] and data[:1] != b""
+        self._rest += data
+        if len(self._rest) < self._need or (not self._counted and len(self._rest) <= self._limit and b"\n" not in data):
+            return []
+        buffer, self._rest = bytes(self._rest), bytearray()
+        return self._by_count(buffer) if self._counted else self._by_line(buffer)
+
+    def end(self) -> list[bytes]:
+        """Return what is left when the connection ends, complete or not."""
+        rest, self._rest = bytes(self._rest), bytearray()
+        if self._counted and rest[:1] in _DIGITS:
+            rest = rest.partition(b" ")[2]
+        return [rest] if rest and not self._skip_line else []
+
+    def _by_line(self, buffer: bytes) -> list[bytes]:
+        """Cut at line ends; empty lines are nothing."""
+        *lines, rest = buffer.split(b"\n")
+        if self._skip_line and lines:
+            lines, self._skip_line = lines[1:], False
+        if self._skip_line:
+            return []
+        if len(rest) > self._limit:
+            lines.append(rest)
+            self._skip_line, rest = True, b""
+        self._rest += rest
+        return [line[: self._limit + 1] for line in lines if line.strip()]
+
+    def _by_count(self, buffer: bytes) -> list[bytes]:
+        """Cut by counts; where a count should be and isn't, the line is a message."""
+        messages, at, end = [], 0, len(buffer)
+        self._need = 1
+        while at < end:
+            blank = buffer.find(b" ", at, at + _LONGEST_COUNT)
+            if blank < 0 and end - at < _LONGEST_COUNT and buffer[at:].isdigit():
+                break  # the count itself isn't complete
+            count = buffer[at:blank] if blank > 0 else b""
+            if not count.isdigit():
+                stop = buffer.find(b"\n", at)
+                if stop < 0 and end - at <= self._limit:
+                    break
+                stop = end if stop < 0 else stop
+                messages += [buffer[at:stop][: self._limit + 1]] if buffer[at:stop].strip() else []
+                at = stop + 1
+                continue
+            start, stop = blank + 1, blank + 1 + int(count)
+            if stop > end and end - start <= self._limit:
+                self._need = stop - at if stop - start <= self._limit else start - at + self._limit + 1
+                break
+            messages.append(buffer[start : min(stop, start + self._limit + 1)])
+            self._skip = max(stop - end, 0)
+            at = stop
+        self._rest += buffer[at:]
+        return messages

@@ -1,0 +1,104 @@
+"""OTLP/gRPC logs (`opentelemetry.proto.collector.logs.v1.LogsService/Export`): the same decoder behind another door."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+from wardlight.clock import Clock
+from wardlight.config import Receive, address
+from wardlight.problems import BadConfig, BadInput, Problem, Unavailable
+from wardlight.receive import otlp, rpc
+from wardlight.receive.assemble import Decoding
+from wardlight.receive.sink import Sink, repetition_key
+from wardlight.receive.together import Together
+
+_SERVICE = "opentelemetry.proto.collector.logs.v1.LogsService"
+_MOST_CALLS = 64
+_CLOSE_SECONDS = 10.0
+
+
+class OtlpGrpcServer:
+    """The listener that `receive.otlp_grpc` names; grpcio is imported only then."""
+
+    def __init__(self, sink: Sink, settings: Receive, clock: Clock) -> None:
+        self._sink = sink
+        self._settings = settings
+        self._clock = clock
+        self._at = address(settings.otlp_grpc, "receive.otlp_grpc") if settings.otlp_grpc else None
+        if self._at and not _is_loopback(self._at[0]):
+            raise BadConfig(
+                f"{self._at[0]} is not a loopback address (setting receive.otlp_grpc): without sign-in, "
+                "OTLP/gRPC is taken on 127.0.0.1 or ::1 only"
+            )
+        self._together: Together[bytes, Decoding] = Together(self._decode)
+        self._server: Any = None
+        self.port = 0
+        """The port, once started."""
+
+    async def start(self) -> None:
+        """Listen; raises Unavailable when the address is taken."""
+        if not self._at:
+            return
+        import grpc
+        from grpc import aio
+
+        host, port = self._at
+        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._server = aio.server(
+            maximum_concurrent_rpcs=_MOST_CALLS,
+            options=[("grpc.max_receive_message_length", self._settings.max_body_bytes), ("grpc.so_reuseport", 0)],
+        )
+        handler = grpc.unary_unary_rpc_method_handler(self._export)
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {"Export": handler}),))
+        try:
+            self.port = self._server.add_insecure_port(target)
+        except RuntimeError:
+            raise Unavailable(f"can't listen on {target} (receive.otlp_grpc)") from None
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Take no more calls; answer those that run."""
+        if self._server:
+            await self._server.stop(_CLOSE_SECONDS)
+
+    async def _export(self, request: bytes, context: Any) -> bytes:
+        """Answer with ExportLogsServiceResponse, or a status whose details say when to try again."""
+        import grpc
+
+        try:
+            return await self._take(request, dict(context.invocation_metadata() or ()).get("idempotency-key", ""))
+        except Problem as problem:
+            self._sink.failed("otlp_grpc", problem)
+            found = next(known for known in grpc.StatusCode if known.value[0] == rpc.code(problem))
+            context.set_trailing_metadata((("grpc-status-details-bin", rpc.status(problem)),))
+            await context.abort(found, str(problem))
+        raise AssertionError  # abort has raised
+
+    async def _take(self, request: bytes, given: str) -> bytes:
+        """Decode and store a request; on return its good records are on disk."""
+        self._sink.admit()
+        decoding = await self._together.do(request)
+        key = repetition_key("otlp_grpc", given, request, timed=decoding.timed)
+        await self._sink.accept("otlp_grpc", decoding, len(request), key)
+        reason = "; ".join(refusal.message for refusal in decoding.refused)
+        if reason and not decoding.batch.num_rows:
+            raise BadInput(reason)
+        answer = ExportLogsServiceResponse()
+        if reason:
+            answer.partial_success.rejected_log_records = sum(refusal.count for refusal in decoding.refused)
+            answer.partial_success.error_message = reason
+        return answer.SerializeToString()
+
+    def _decode(self, lot: Sequence[bytes]) -> Sequence[Decoding | Exception]:
+        return otlp.decode_together(lot, self._settings, self._clock.now_ns())
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
