@@ -86,17 +86,8 @@ def server(data: Path, *, text_index: bool) -> Iterator[tuple[str, psutil.Proces
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"WARDLIGHT_STORE_TEXT_INDEX": str(text_index).lower()}
-    command = [
-        sys.executable,
-        "-m",
-        "wardlight",
-        "serve",
-        "--open",
-        "--data",
-        str(data),
-        "--listen",
-        f"127.0.0.1:{port}",
-    ]
+    command = [sys.executable, "-m", "wardlight", "serve", "--open", "--data", str(data)]
+    command += ["--listen", f"127.0.0.1:{port}"]
     child = subprocess.Popen(command, env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -147,7 +138,8 @@ async def _send_all(url: str, payloads: list[bytes], seconds: float, rate: float
             body = payloads[at % len(payloads)]
             # A key of its own for each, because the same records come again and again.
             head = (
-                f"POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Encoding: gzip\r\n"
+                "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+                "Content-Encoding: gzip\r\n"
                 f"Idempotency-Key: {at}-{rate}\r\nContent-Length: {len(body)}\r\n\r\n"
             )
             before = time.perf_counter()

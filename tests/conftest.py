@@ -53,3 +53,8 @@ def batch(*lines: str, kind: str = "application", ts: int = NOW, step: int = 1, 
 def data(tmp_path: Path) -> Path:
     """An empty data directory."""
     return tmp_path / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `script/test --kills 100` try harder."""
+    parser.addoption("--kills", default="3", help="how often the fault tests kill a process under load")
