@@ -153,7 +153,7 @@ async def test_users_of_the_last_five_minutes_are_named(browser: AsyncClient, st
 
 async def test_who_failed_to_sign_in_is_not_there(browser: AsyncClient, store: EmbeddedStore) -> None:
     failed = [("event_name", "user.login"), ("event_outcome", "failure")]
-    store.insert([record("wrong password", user_id="mallory", attributes=failed, ts=NOW)])
+    store.insert([record("wrong password", kind="security", user_id="mallory", attributes=failed, ts=NOW)])
     assert "mallory" not in (await shown(browser)).text
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from wardlight.clock import moment
 from wardlight.records import labels_of, level_of
 from wardlight.store import Limits, LogStore
+from wardlight.store.params import Param
 
 _LIMITS = Limits(seconds=2.0, memory_bytes=512 * 1024**2)
 _BODY = 500
@@ -21,14 +22,34 @@ ORDER BY ts DESC
 LIMIT {limit:UInt32}
 """
 
+# Attributes are costly to read: they are asked only of the few records of `security`, where sign-ins are.
 _ACTIVE = """
-SELECT user_id AS name, anyLast(attributes['user_role']) AS role, toUnixTimestamp64Nano(max(ts)) AS at, count() AS lines
-FROM logs
-WHERE ts > fromUnixTimestamp64Nano({since:Int64}) AND user_id != ''
-    AND NOT (attributes['event_name'] = 'user.login' AND attributes['event_outcome'] = 'failure')
+SELECT name, toUnixTimestamp64Nano(max(last)) AS at, sum(lines) AS records
+FROM
+(
+    SELECT user_id AS name, max(ts) AS last, count() AS lines
+    FROM logs
+    WHERE ts > fromUnixTimestamp64Nano({since:Int64}) AND kind != 'security' AND user_id != ''
+    GROUP BY name
+    UNION ALL
+    SELECT user_id AS name, max(ts) AS last, count() AS lines
+    FROM logs
+    WHERE ts > fromUnixTimestamp64Nano({since:Int64}) AND kind = 'security' AND user_id != ''
+        AND NOT (attributes['event_name'] = 'user.login' AND attributes['event_outcome'] = 'failure')
+    GROUP BY name
+)
 GROUP BY name
 ORDER BY at DESC, name
 LIMIT {limit:UInt32}
+"""
+
+# The latest users' latest records lie close together.
+_ROLES = """
+SELECT user_id AS name, argMax(attributes['user_role'], ts) AS role
+FROM logs
+WHERE ts >= fromUnixTimestamp64Nano({since:Int64}) AND user_id IN {names:Array(String)}
+    AND attributes['user_role'] != ''
+GROUP BY name
 """
 
 
@@ -60,10 +81,17 @@ def newest(store: LogStore, kind: str, limit: int) -> tuple[LogLine, ...]:
 
 def active_users(store: LogStore, since_ns: int, limit: int) -> tuple[ActiveUser, ...]:
     """Name the users of records after `since_ns`, the latest first; a failed sign-in is nobody's presence."""
-    table = store.select(_ACTIVE, {"since": since_ns, "limit": limit}, limits=_LIMITS)
+    rows = store.select(_ACTIVE, {"since": since_ns, "limit": limit}, limits=_LIMITS).to_pylist()
+    if not rows:
+        return ()
+    asked: dict[str, Param] = {"since": rows[-1]["at"], "names": [row["name"] for row in rows]}
+    told = store.select(_ROLES, asked, limits=_LIMITS).to_pylist()
+    roles = {row["name"]: row["role"] for row in told}
     return tuple(
-        ActiveUser(name=row["name"], role=row["role"], last_seen=moment(row["at"]), records=row["lines"])
-        for row in table.to_pylist()
+        ActiveUser(
+            name=row["name"], role=roles.get(row["name"], ""), last_seen=moment(row["at"]), records=row["records"]
+        )
+        for row in rows
     )
 
 
