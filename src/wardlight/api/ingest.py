@@ -6,24 +6,21 @@ others are refused; OTLP is told by its partial success, Loki's clients by a 400
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
-from wardlight.api import body
+from wardlight.api.intake import Intake, Sent, content_type, retry_after
 from wardlight.clock import Clock
 from wardlight.config import Receive
 from wardlight.problems import BadInput, Problem, UnknownFormat
 from wardlight.receive import loki, otlp, rpc
 from wardlight.receive.assemble import Decoding, nothing
-from wardlight.receive.decompress import decompress
-from wardlight.receive.sink import Sink, repetition_key
+from wardlight.receive.sink import Sink
 from wardlight.receive.together import Together
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -49,96 +46,63 @@ def router(sink: Sink, settings: Receive, clock: Clock) -> APIRouter:
     return routes
 
 
-@dataclass(frozen=True)
-class _Sent:
-    """A request's body as sent."""
-
-    data: bytes
-    encoding: str
-
-
-class _Door:
+class _Door(Intake):
     """One handler a protocol."""
 
     def __init__(self, sink: Sink, settings: Receive, clock: Clock) -> None:
-        self._sink = sink
-        self._settings = settings
-        self._clock = clock
-        self._together: Together[_Sent, Decoding] = Together(self._decode_together)
+        super().__init__(sink, settings, clock)
+        self._together: Together[Sent, Decoding] = Together(self._decode_together)
 
     async def otlp(self, request: Request) -> Response:
         """Answer with ExportLogsServiceResponse, or google.rpc.Status on failure (OTLP 1.x, OTLP/HTTP)."""
-        content = _content_type(request)
+        content = content_type(request)
         try:
-            decoding = await self._take("otlp", request, self._otlp_decoder(content))
+            decoding = await self.take("otlp", request, self._otlp_decoder(content))
             if decoding.refused and not decoding.batch.num_rows:
                 raise BadInput("; ".join(refusal.message for refusal in decoding.refused))
         except Problem as problem:
-            self._sink.failed("otlp", problem)
+            self.sink.failed("otlp", problem)
             return _otlp_failure(problem, as_json=content == JSON)
         return _otlp_success(decoding, as_json=content == JSON)
 
     async def loki(self, request: Request) -> Response:
         """Answer 204, or the reason as plain text."""
         try:
-            decoding = await self._take("loki", request, self._loki_decoder(_content_type(request)))
+            decoding = await self.take("loki", request, self._loki_decoder(content_type(request)))
             if decoding.refused:
                 raise BadInput("; ".join(refusal.message for refusal in decoding.refused))
         except Problem as problem:
-            self._sink.failed("loki", problem)
-            return Response(f"{problem}\n", problem.status, _retry_after(problem), "text/plain")
+            self.sink.failed("loki", problem)
+            return Response(f"{problem}\n", problem.status, retry_after(problem), "text/plain")
         return Response(status_code=204)
 
-    async def _take(self, protocol: str, request: Request, decode: Callable[[_Sent], Awaitable[Decoding]]) -> Decoding:
-        """Read, decompress, decode and store a request; on return its good records are on disk."""
-        self._sink.admit()
-        sent = _Sent(
-            await body.read(request, self._settings.max_body_bytes, "receive.max_body_bytes"),
-            request.headers.get("content-encoding", ""),
-        )
-        decoding = await decode(sent)
-        key = repetition_key(protocol, request.headers.get("idempotency-key", ""), sent.data, timed=decoding.timed)
-        await self._sink.accept(protocol, decoding, len(sent.data), key)
-        return decoding
-
-    def _otlp_decoder(self, content: str) -> Callable[[_Sent], Awaitable[Decoding]]:
+    def _otlp_decoder(self, content: str) -> Callable[[Sent], Awaitable[Decoding]]:
         if content in _PROTOBUFS:
             return self._together.do
         if content == JSON:
-            return partial(self._decode, otlp.decode_json)
+            return partial(self.decode, otlp.decode_json)
         raise UnknownFormat(f"content type {content[:60]!r} isn't OTLP's; use {PROTOBUF} or {JSON}")
 
-    def _loki_decoder(self, content: str) -> Callable[[_Sent], Awaitable[Decoding]]:
+    def _loki_decoder(self, content: str) -> Callable[[Sent], Awaitable[Decoding]]:
         if content == JSON:
-            return partial(self._decode, loki.decode_json)
+            return partial(self.decode, loki.decode_json)
         if content in _PROTOBUFS:
-            return partial(self._decode, loki.decode_snappy)
+            return partial(self.decode, loki.decode_snappy)
         raise UnknownFormat(f"content type {content[:60]!r} isn't Loki's; use {PROTOBUF} (snappy) or {JSON}")
 
-    async def _decode(self, decode: Callable[[bytes, Receive, int], Decoding], sent: _Sent) -> Decoding:
-        """Decompress and decode one request, off the event loop."""
-        return await asyncio.to_thread(lambda: decode(self._plain(sent), self._settings, self._clock.now_ns()))
-
-    def _decode_together(self, lot: Sequence[_Sent]) -> list[Decoding | Exception]:
+    def _decode_together(self, lot: Sequence[Sent]) -> list[Decoding | Exception]:
         """Decompress and decode several OTLP requests."""
         plain: dict[int, bytes] = {}
         results: list[Decoding | Exception] = [nothing()] * len(lot)
         for at, sent in enumerate(lot):
             try:
-                plain[at] = self._plain(sent)
+                plain[at] = self.plain(sent)
             except Problem as problem:
                 results[at] = problem
-        decodings = otlp.decode_together(list(plain.values()), self._settings, self._clock.now_ns())
+        decodings = otlp.decode_together(list(plain.values()), self.settings, self.clock.now_ns())
         for at, decoding in zip(plain, decodings, strict=True):
             results[at] = decoding
         return results
-
-    def _plain(self, sent: _Sent) -> bytes:
-        return decompress(sent.data, sent.encoding, self._settings.max_body_bytes)
-
-
-def _content_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _otlp_success(decoding: Decoding, *, as_json: bool) -> Response:
@@ -157,11 +121,7 @@ def _otlp_success(decoding: Decoding, *, as_json: bool) -> Response:
 
 def _otlp_failure(problem: Problem, *, as_json: bool) -> Response:
     """Tell why nothing was kept."""
-    headers = _retry_after(problem)
+    headers = retry_after(problem)
     if as_json:
         return Response(json.dumps({"code": rpc.code(problem), "message": str(problem)}), problem.status, headers, JSON)
     return Response(rpc.status(problem), problem.status, headers, PROTOBUF)
-
-
-def _retry_after(problem: Problem) -> dict[str, str]:
-    return {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else {}

@@ -55,6 +55,10 @@ class Refusal:
     message: str
     """A sentence for the sender, naming the first such record."""
     count: int
+    rule: str = ""
+    """The sentence's predicate, for those that name each record."""
+    records: tuple[int, ...] = ()
+    """Which records of the request, from 0."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,9 @@ def _refuse(columns: Columns, settings: Receive, now_ns: int) -> tuple[Mask, tup
     for reason, breaks, sentence in rules:
         broken = breaks & good
         if broken.any():
-            first = int(np.argmax(broken))
-            refused.append(Refusal(reason, f"record {first} of the request {sentence}", int(broken.sum())))
+            records = tuple(np.flatnonzero(broken).tolist())
+            message = f"record {records[0]} of the request {sentence}"
+            refused.append(Refusal(reason, message, len(records), sentence, records))
             good &= ~broken
     return good, tuple(refused)
 
