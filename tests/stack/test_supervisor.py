@@ -102,6 +102,19 @@ async def test_it_says_what_cannot_be_started(layout: Layout) -> None:
         assert "absent can't be started: No such file or directory" in said[0]
 
 
+async def test_it_gives_up_on_what_never_gets_ready(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wardlight.stack.supervisor.HOPELESS_STARTS", 2)
+    async with supervised(
+        layout, Part(name="broken", command=python("raise SystemExit(3)"), ready="tcp://127.0.0.1:9")
+    ) as (
+        supervisor,
+        said,
+    ):
+        await soon(supervisor.ready())
+        assert supervisor.hopeless.is_set()
+        assert "broken exited with code 3" in said[0]
+
+
 async def test_a_part_waits_for_those_it_needs_and_stops_before_them(layout: Layout) -> None:
     trace = layout.data / "trace"
     body = """

@@ -75,19 +75,18 @@ async def _watch(parts: Sequence[plan.Part], layout: Layout, say: Say, show: Sho
             say("stopping everything")
     if late:
         raise Unavailable(
-            f"not ready after {READY_SECONDS:.0f} s: {', '.join(late)}; everything was stopped. "
-            f"What they said is in {layout.logs}"
+            f"these don't get ready: {', '.join(late)}; everything was stopped. What they said is in {layout.logs}"
         )
 
 
 async def _ready(supervisor: Supervisor) -> list[str]:
-    """Wait until all parts are ready or a signal came; name those that are late."""
-    try:
+    """Wait until all parts are ready or a signal came; name those that aren't in time."""
+    with suppress(TimeoutError):
         async with asyncio.timeout(READY_SECONDS):
             await supervisor.ready()
-    except TimeoutError:
-        return [child.part.name for child in supervisor.children.values() if not child.ready.is_set()]
-    return []
+    if supervisor.stopping.is_set():
+        return []
+    return [child.part.name for child in supervisor.children.values() if not child.ready.is_set()]
 
 
 async def _settled(supervisor: Supervisor, layout: Layout) -> health.Report:

@@ -22,6 +22,8 @@ HEALTHY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 5.0
+HOPELESS_STARTS = 5
+"""A part that ends so often before it is ready for the first time won't become ready."""
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Child:
     process: state.Process | None = None
     restarts: int = 0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
+    been_ready: bool = False
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it has stopped for good."""
     back_off: BackOff = field(default_factory=BackOff)
@@ -61,6 +64,8 @@ class Supervisor:
     ) -> None:
         self.children = {part.name: Child(part) for part in parts}
         self.stopping = asyncio.Event()
+        self.hopeless = asyncio.Event()
+        """Set when a part ends again and again without having been ready."""
         self._layout = layout
         self._alarm = alarm
         self._say = say
@@ -77,9 +82,13 @@ class Supervisor:
             tasks.create_task(self._keep_house())
 
     async def ready(self) -> None:
-        """Wait until every part is ready, or until everything is told to stop."""
-        for child in self.children.values():
-            await self._unless_stopping(child.ready.wait())
+        """Wait until every part is ready, or can't become so, or everything is told to stop."""
+
+        async def all_ready() -> None:
+            for child in self.children.values():
+                await self._unless_stopping(child.ready.wait())
+
+        await _first(all_ready(), self.hopeless.wait())
 
     def announce(self) -> None:
         """Tell those who wait for it that everything is ready."""
@@ -133,10 +142,14 @@ class Supervisor:
         ending = await self._attend(child)
         if self.stopping.is_set():
             return
-        if child.part.alert and child.ready.is_set():
-            self._ring(child, ending)
-        child.ready.clear()
         child.restarts += 1
+        if child.ready.is_set():
+            child.been_ready = True
+            if child.part.alert:
+                self._ring(child, ending)
+        elif not child.been_ready and child.restarts >= HOPELESS_STARTS:
+            self.hopeless.set()
+        child.ready.clear()
         self._set(child, "restarting", None)
         delay = child.back_off.after(self._clock.monotonic() - started)
         log = self._layout.log(child.part.name)
@@ -196,13 +209,7 @@ class Supervisor:
 
     async def _unless_stopping(self, doing: Awaitable[object]) -> bool:
         """Wait for something, or for the end of everything; say whether it came to its end."""
-        task, stopping = asyncio.ensure_future(doing), asyncio.ensure_future(self.stopping.wait())
-        try:
-            await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return task.done()
-        finally:
-            task.cancel()
-            stopping.cancel()
+        return await _first(doing, self.stopping.wait())
 
     async def _keep_house(self) -> None:
         """Keep the logs within their size."""
@@ -224,3 +231,14 @@ class Supervisor:
     def _save(self) -> None:
         """Write the state down."""
         state.write(self._layout, self.snapshot())
+
+
+async def _first(doing: Awaitable[object], other: Awaitable[object]) -> bool:
+    """Wait for either of two; say whether it was the first. What isn't done by then is cancelled."""
+    task, rival = asyncio.ensure_future(doing), asyncio.ensure_future(other)
+    try:
+        await asyncio.wait({task, rival}, return_when=asyncio.FIRST_COMPLETED)
+        return task.done()
+    finally:
+        task.cancel()
+        rival.cancel()
