@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 
 from wardlight import __version__, console
-from wardlight.api import alertmanager, incidents, ingest, loki
+from wardlight.api import alertmanager, elasticsearch, incidents, ingest, lines, loki
 from wardlight.clock import Clock, SystemClock
 from wardlight.config import Settings
 from wardlight.console import Overview
@@ -67,7 +67,8 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> Fa
 
     app = FastAPI(title="Wardlight", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(Problem, _told)
-    app.include_router(ingest.router(sink, settings.receive, clock))
+    for door in (ingest, lines, elasticsearch):
+        app.include_router(door.router(sink, settings.receive, clock))
     app.include_router(loki.router(QueryService(store, settings.query, clock)))
     app.include_router(alertmanager.router(kept))
     app.include_router(incidents.router(kept))
