@@ -89,7 +89,7 @@ def _targets(name: str, targets: Sequence[Target], good: tuple[str, str], bad: s
     if not targets:
         return Lamp(name, "unknown", "not watched")
     if not down:
-        return Lamp(name, "good", good[0] if len(targets) == 1 else f"all {len(targets)} {good[1]}")
+        return Lamp(name, "good", good[0] if len(targets) == 1 else f"{len(targets)} of {len(targets)} {good[1]}")
     jobs = tuple(target.job for target in down)
     which = f"{down[0].job} {down[0].instance}" if len(down) == 1 else f"{len(down)} of {len(targets)}"
     return Lamp(name, "bad", bad if len(targets) == 1 else f"{which} {bad}", jobs)
