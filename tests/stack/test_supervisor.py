@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -170,37 +171,46 @@ def alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.stack
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
-def test_nothing_outlives_a_killed_supervisor(layout: Layout) -> None:
+def test_nothing_outlives_a_killed_supervisor_nor_does_what_its_children_started() -> None:
     program = """
         import asyncio, sys
         from pathlib import Path
         from wardlight.clock import SystemClock
+        from wardlight.config import load
+        from wardlight.stack import plan
         from wardlight.stack.alarm import Alarm
         from wardlight.stack.layout import Layout
-        from wardlight.stack.plan import Part
         from wardlight.stack.supervisor import Supervisor
-        sleep = (sys.executable, "-c", "import time; time.sleep(60)")
-        parts = [Part(name=name, command=sleep) for name in ("a", "b")]
-        clock = SystemClock()
         layout = Layout(Path(sys.argv[1]))
-        supervisor = Supervisor(parts, layout, alarm=Alarm("http://x", [], clock), say=print, clock=clock)
+        database = [part for part in plan.parts(load(None), layout, demo=True) if part.name == "database"]
+        sleeper = plan.Part(name="sleeper", command=(sys.executable, "-c", "import time; time.sleep(60)"))
+        clock = SystemClock()
+        alarm = Alarm("http://127.0.0.1:9", [], clock)
+        supervisor = Supervisor([*database, sleeper], layout, alarm=alarm, say=print, clock=clock)
         asyncio.run(supervisor.run())
     """
-    running = subprocess.Popen(python(program, layout.data))
-    try:
-        until = time.monotonic() + 10
-        while not (found := state.read(layout)) or not all(part.process for part in found.parts):
+    with tempfile.TemporaryDirectory() as directory, socket.create_server(("127.0.0.1", 0)) as free:
+        Path(directory).chmod(0o711)  # PostgreSQL doesn't run as root, and must get in
+        layout = Layout(Path(directory))
+        layout.make()
+        environment = {**os.environ, "WARDLIGHT_DEMO_DATABASE_PORT": str(free.getsockname()[1])}
+        free.close()
+        running = subprocess.Popen(python(program, directory), env=environment)
+        until = time.monotonic() + 30
+        try:
+            while not (found := state.read(layout)) or {part.state for part in found.parts} != {"ready"}:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            family = psutil.Process(running.pid).children(recursive=True)
+            assert "postgres" in {process.name() for process in family}
+        finally:
+            running.kill()
+            running.wait()
+        while any(alive(process.pid) for process in family):
             assert time.monotonic() < until
-            time.sleep(0.05)
-        pids = [part.process.pid for part in found.parts if part.process]
-        assert len(pids) == 2
-    finally:
-        running.kill()
-        running.wait()
-    while any(map(alive, pids)):
-        assert time.monotonic() < until
-        time.sleep(0.02)
+            time.sleep(0.02)
 
 
 async def test_the_state_tells_what_runs_where(layout: Layout) -> None:
