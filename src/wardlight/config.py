@@ -74,6 +74,10 @@ class Receive(Section):
 class Store(Section):
     """The log store."""
 
+    clickhouse: str = ""
+    """ClickHouse to keep logs in, as `http://user:password@host:8123/database`; empty: in this process."""
+    cluster: str = ""
+    """Name of the cluster that this ClickHouse belongs to; empty: a server by itself."""
     text_index: bool = True
     """Index the words of log lines: rare words are found in milliseconds, at about 40 % more disk."""
     flush_rows: Annotated[int, msgspec.Meta(ge=1)] = 200_000
@@ -82,6 +86,10 @@ class Store(Section):
     """Longest time that it gathers; a query that comes meanwhile waits for what was acknowledged."""
     readers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     """Queries that run at once."""
+    disk_reserve_bytes: Bytes = 2 * 1024 * 1024 * 1024
+    """Disk space that stays free: below it the oldest application logs go before their time, then error logs."""
+    disk_warning_days: Days = 14
+    """Warn when the disk, at the growth of the last day, lasts no longer."""
 
 
 class Query(Section):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import queue
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,30 +16,14 @@ from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from chdb.session import Session
 
-from wardlight.problems import BadInput, Cancelled, Conflict, Problem, TimedOut, TooLarge, Unavailable
-from wardlight.records import KINDS, Decoded
+from wardlight.problems import Conflict, Unavailable
+from wardlight.records import Decoded
 from wardlight.store import Limits
+from wardlight.store.dialect import arrow_stream, by_partition, comment, explained, settings
 from wardlight.store.params import Param, bind
-from wardlight.store.schema import ENGINE_CONFIG, MIGRATIONS, TEXT_INDEX, VERSIONS
-
-_CODE = re.compile(r"Code: (\d+)\. DB::Exception: (.*?)(?: \(([A-Z_]+)\))?\s*$", re.DOTALL)
-_TAG = re.compile(r"[\w.:-]{0,100}")
-_DAY_NS = 86_400_000_000_000
-
-_PROBLEMS: dict[int, tuple[type[Problem], str]] = {
-    159: (TimedOut, "the query ran longer than query.max_seconds"),
-    241: (TooLarge, "the query needs more memory than query.max_memory_bytes"),
-    158: (TooLarge, "the query's result has more rows than its limit"),
-    396: (TooLarge, "the query's result has more rows than its limit"),
-    307: (TooLarge, "the query reads more bytes than query.max_read_bytes"),
-    394: (Cancelled, "the query was cancelled"),
-    243: (Unavailable, "the disk of the log store is full"),
-    252: (Unavailable, "the log store is merging too slowly for what it is sent"),
-}
-"""ClickHouse's error codes that mean something to a reader or sender."""
+from wardlight.store.schema import COLUMNS, ENGINE_CONFIG, MIGRATIONS, TEXT_INDEX, VERSIONS
 
 
 class EmbeddedStore:
@@ -69,7 +52,7 @@ class EmbeddedStore:
         with self._writer_lock:
             if self._closed:
                 raise Unavailable("the log store is closed")
-            for partition, part in _by_partition(batches).items():
+            for partition, part in by_partition(batches).items():
                 self._insert_part(part, f"{token}.{partition}" if token else "")
 
     def select(
@@ -78,16 +61,14 @@ class EmbeddedStore:
         """Run one SELECT with bound parameters on a session of its own."""
         bound = {name: bind(value) for name, value in (params or {}).items()}
         with self._reader() as session, _explained():
-            return session.query(f"{sql}\n{_settings(limits, tag)}", "ArrowTable", params=bound)
+            return session.query(f"{sql}\n{_clause(limits, tag)}", "ArrowTable", params=bound)
 
     def cancel(self, tag: str) -> None:
         """Stop the running queries that carry this tag."""
-        if not tag or not _TAG.fullmatch(tag):
-            return
         sql = "KILL QUERY WHERE Settings['log_comment'] = {tag:String} ASYNC"
         with self._control_lock, _explained():
             if not self._closed:
-                self._control.query(sql, params={"tag": bind(f"wardlight:{tag}")})
+                self._control.query(sql, params={"tag": bind(comment(tag))})
 
     def manage(self, statement: str, params: Mapping[str, Param] | None = None) -> None:
         """Run one administrative statement on a session of its own."""
@@ -129,21 +110,15 @@ class EmbeddedStore:
                     for statement in step.statements:
                         control.query(statement)
                     control.query(f"INSERT INTO migrations (version) VALUES ({step.version:d})")  # noqa: S608 -- a number of ours
-            control.query(TEXT_INDEX[text_index])
+            control.query(TEXT_INDEX[text_index].format(table="logs"))
 
     def _insert_part(self, part: Sequence[pa.RecordBatch], token: str) -> None:
         """Insert rows of one partition as one block."""
-        table = pa.Table.from_batches(part).unify_dictionaries()
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as stream:
-            stream.write_table(table)
         # Without a token nothing is taken for a repetition: two equal batches are two.
-        same = f"insert_deduplication_token = '{token}'" if token else "insert_deduplicate = 0"
+        same = f"insert_deduplication_token = '{token}'" if token else "deduplicate_insert = 'disable'"
         with _explained():
-            inserter = self._writer.send_insert(
-                f"INSERT INTO logs ({', '.join(table.schema.names)}) SETTINGS {same}", "ArrowStream"
-            )
-            inserter.append(sink.getvalue().to_pybytes())
+            inserter = self._writer.send_insert(f"INSERT INTO logs ({COLUMNS}) SETTINGS {same}", "ArrowStream")
+            inserter.append(arrow_stream(part))
             inserter.finish()
 
     @contextmanager
@@ -211,19 +186,13 @@ def _open(address: str) -> Session:
         return Session(address)
 
 
-def _settings(limits: Limits, tag: str) -> str:
+def _clause(limits: Limits, tag: str) -> str:
     """Write a query's limits as its SETTINGS clause: numbers, and a tag that is checked."""
-    if not _TAG.fullmatch(tag):
-        raise BadInput("a query's tag has letters, digits, and . _ : - only")
-    settings: dict[str, int | float | str] = {
-        "readonly": 2,
-        "max_execution_time": float(limits.seconds),
-        "max_memory_usage": int(limits.memory_bytes),
-        "max_result_rows": int(limits.result_rows),
-        "max_bytes_to_read": int(limits.read_bytes),
-        "log_comment": f"'wardlight:{tag}'",
-    }
-    return "SETTINGS " + ", ".join(f"{name} = {value}" for name, value in settings.items())
+    written = (
+        f"{name} = '{value}'" if isinstance(value, str) else f"{name} = {value}"
+        for name, value in settings(limits, tag).items()
+    )
+    return f"SETTINGS {', '.join(written)}"
 
 
 @contextmanager
@@ -232,23 +201,4 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        found = _CODE.search(str(error))
-        code, name = (int(found[1]), found[3] or "") if found else (0, "")
-        kind, sentence = _PROBLEMS.get(
-            code, (Problem, f"the log store failed: {name or 'unknown error'} (code {code})")
-        )
-        raise kind(sentence) from error
-
-
-def _by_partition(batches: Sequence[pa.RecordBatch]) -> dict[int, list[pa.RecordBatch]]:
-    """Sort the rows of batches by kind and day, keeping their order."""
-    found: dict[int, list[pa.RecordBatch]] = {}
-    for batch in batches:
-        day = pc.divide(pc.cast(batch["ts"], pa.int64()), _DAY_NS)
-        kind = pc.index_in(pc.cast(batch["kind"], pa.string()), pa.array(KINDS))
-        partition = pc.add(pc.multiply(day, len(KINDS)), pc.cast(kind, pa.int64()))
-        values = pc.unique(partition).to_pylist()
-        for value in values:
-            rows = batch if len(values) == 1 else batch.filter(pc.equal(partition, value))
-            found.setdefault(value, []).append(rows)
-    return found
+        raise explained(str(error)) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wardlight.records import SCHEMA
+
 
 @dataclass(frozen=True)
 class Migration:
@@ -14,8 +16,7 @@ class Migration:
     statements: tuple[str, ...]
 
 
-LOGS = """
-CREATE TABLE logs
+_RECORDS = """
 (
     ts DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
     kind LowCardinality(String),
@@ -32,25 +33,50 @@ CREATE TABLE logs
     INDEX user_text user_id TYPE text(tokenizer = 'array'),
     INDEX patient_text patient_id TYPE text(tokenizer = 'array')
 )
-ENGINE = MergeTree
-PARTITION BY (kind, toDate(ts))
-ORDER BY ts
-SETTINGS
-    fsync_after_insert = 1,
-    fsync_part_directory = 1,
-    non_replicated_deduplication_window = 10000
 """
+_ORDER = "PARTITION BY (kind, toDate(ts)) ORDER BY ts SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
 
-MIGRATIONS = (Migration(1, "records of all four kinds", (LOGS,)),)
+COLUMNS = ", ".join(SCHEMA.names)
+
+MIGRATIONS = (
+    Migration(
+        1,
+        "records of all four kinds",
+        (f"CREATE TABLE logs {_RECORDS} ENGINE = MergeTree {_ORDER}, non_replicated_deduplication_window = 10000",),
+    ),
+)
 """In order; a released one is never changed."""
+
+
+def cluster_migrations(cluster: str) -> tuple[Migration, ...]:
+    """Return the same steps for a cluster: every shard has `logs_local`, replicated; `logs` spreads over the shards.
+
+    A record goes to a shard by its stream and time, so that a repeated insert meets the shard that knows its token.
+    """
+    replicated = "ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/logs_local', '{replica}')"
+    on = f"ON CLUSTER '{cluster}'"
+    spread = f"Distributed('{cluster}', currentDatabase(), logs_local, cityHash64(stream, ts))"
+    local = f"CREATE TABLE IF NOT EXISTS logs_local {on} {_RECORDS} ENGINE = {replicated} {_ORDER}"
+    return (
+        Migration(
+            1,
+            "records of all four kinds",
+            (
+                f"{local}, replicated_deduplication_window = 10000",
+                f"CREATE TABLE IF NOT EXISTS logs {on} AS logs_local ENGINE = {spread}",
+            ),
+        ),
+    )
+
 
 VERSIONS = """
 CREATE TABLE IF NOT EXISTS migrations (version UInt32, at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version
 """
 
+_WORDS = "body_text body TYPE text(tokenizer = 'splitByNonAlpha')"
 TEXT_INDEX = {
-    True: "ALTER TABLE logs ADD INDEX IF NOT EXISTS body_text body TYPE text(tokenizer = 'splitByNonAlpha')",
-    False: "ALTER TABLE logs DROP INDEX IF EXISTS body_text",
+    True: f"ALTER TABLE {{table}} ADD INDEX IF NOT EXISTS {_WORDS}",
+    False: "ALTER TABLE {table} DROP INDEX IF EXISTS body_text",
 }
 """The words of lines: on or off for what is written from now on (`store.text_index`)."""
 

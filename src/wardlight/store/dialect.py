@@ -1,0 +1,82 @@
+"""What both engines share: limits as settings, errors as problems, batches as partitions and bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from wardlight.problems import BadInput, Cancelled, Problem, TimedOut, TooLarge, Unavailable
+from wardlight.records import KINDS
+from wardlight.store import Limits
+
+_CODE = re.compile(r"Code: (\d+)\. DB::Exception: (.*?)(?: \(([A-Z_]+)\))?\s*$", re.DOTALL)
+_TAG = re.compile(r"[\w.:-]{0,100}")
+_DAY_NS = 86_400_000_000_000
+
+_PROBLEMS: dict[int, tuple[type[Problem], str]] = {
+    159: (TimedOut, "the query ran longer than query.max_seconds"),
+    241: (TooLarge, "the query needs more memory than query.max_memory_bytes"),
+    158: (TooLarge, "the query's result has more rows than its limit"),
+    396: (TooLarge, "the query's result has more rows than its limit"),
+    307: (TooLarge, "the query reads more bytes than query.max_read_bytes"),
+    394: (Cancelled, "the query was cancelled"),
+    243: (Unavailable, "the disk of the log store is full"),
+    252: (Unavailable, "the log store is merging too slowly for what it is sent"),
+    242: (Unavailable, "the log store's replica is read-only"),
+    285: (Unavailable, "too few replicas of the log store are there to write"),
+    319: (Unavailable, "the log store doesn't know whether its replicas have the insert"),
+}
+"""ClickHouse's error codes that mean something to a reader or sender."""
+
+
+def explained(message: str) -> Problem:
+    """Turn an engine's error message into a problem of ours, without its text: that may hold a log line."""
+    found = _CODE.search(message)
+    code, name = (int(found[1]), found[3] or "") if found else (0, "")
+    kind, sentence = _PROBLEMS.get(code, (Problem, f"the log store failed: {name or 'unknown error'} (code {code})"))
+    return kind(sentence)
+
+
+def comment(tag: str) -> str:
+    """Return the log comment by which a query is found again; raises BadInput if the tag is none."""
+    if not _TAG.fullmatch(tag):
+        raise BadInput("a query's tag has letters, digits, and . _ : - only")
+    return f"wardlight:{tag}"
+
+
+def settings(limits: Limits, tag: str) -> dict[str, int | float | str]:
+    """Return a query's limits as the engine's settings."""
+    return {
+        "readonly": 2,
+        "max_execution_time": float(limits.seconds),
+        "max_memory_usage": int(limits.memory_bytes),
+        "max_result_rows": int(limits.result_rows),
+        "max_bytes_to_read": int(limits.read_bytes),
+        "log_comment": comment(tag),
+    }
+
+
+def by_partition(batches: Sequence[pa.RecordBatch]) -> dict[int, list[pa.RecordBatch]]:
+    """Sort the rows of batches by kind and day, keeping their order."""
+    found: dict[int, list[pa.RecordBatch]] = {}
+    for batch in batches:
+        day = pc.divide(pc.cast(batch["ts"], pa.int64()), _DAY_NS)
+        kind = pc.index_in(pc.cast(batch["kind"], pa.string()), pa.array(KINDS))
+        partition = pc.add(pc.multiply(day, len(KINDS)), pc.cast(kind, pa.int64()))
+        values = pc.unique(partition).to_pylist()
+        for value in values:
+            rows = batch if len(values) == 1 else batch.filter(pc.equal(partition, value))
+            found.setdefault(value, []).append(rows)
+    return found
+
+
+def arrow_stream(batches: Sequence[pa.RecordBatch]) -> bytes:
+    """Write batches as one Arrow stream, as the engine reads it."""
+    table = pa.Table.from_batches(batches).unify_dictionaries()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
