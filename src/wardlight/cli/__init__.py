@@ -14,6 +14,8 @@ COMMANDS = {
     "down": ("wardlight.cli.up:down", "Stop what `up` started."),
     "status": ("wardlight.cli.up:status", "Say what runs, and whether all of it is healthy."),
     "serve": ("wardlight.cli.serve:serve", "Run the server alone."),
+    "store": ("wardlight.cli.store:store", "Look after the log store: statistics, legal holds."),
+    "backup": ("wardlight.cli.backup:backup", "Save everything, restore it, prove that it can be restored."),
     "demo": ("wardlight.cli.demo:demo", "Break and mend the demo clinic."),
 }
 """Name: where it is (`module:object`), and its line in the help."""

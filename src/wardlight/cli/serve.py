@@ -6,6 +6,7 @@ import ipaddress
 from pathlib import Path
 
 import click
+import msgspec
 
 from wardlight.problems import BadConfig
 
@@ -18,13 +19,15 @@ def serve(data: Path | None, listen: str | None, open_: bool) -> None:  # noqa: 
     """Run the server alone, in the foreground."""
     import uvicorn
 
-    from wardlight.config import address, load
+    from wardlight.config import Server, address, load
     from wardlight.server import create_app
     from wardlight.stack.layout import default_data
 
     directory = data or default_data()
     settings = load(directory / "wardlight.toml")
-    host, port = address(listen or settings.server.listen, "server.listen")
+    if listen:
+        settings = msgspec.structs.replace(settings, server=Server(listen=listen))
+    host, port = address(settings.server.listen, "server.listen")
     if not _is_loopback(host):
         raise BadConfig(
             f"{host} is not a loopback address: without sign-in, Wardlight listens on 127.0.0.1 or ::1 only"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from hashlib import blake2b
 
 from wardlight.problems import Problem
@@ -33,13 +34,16 @@ def _digest(*parts: bytes) -> bytes:
 class Sink:
     """Takes decoded requests to the store and keeps the books."""
 
-    def __init__(self, commits: GroupCommit, books: Books) -> None:
+    def __init__(self, commits: GroupCommit, books: Books, room: Callable[[], None] = lambda: None) -> None:
+        """`room` raises Unavailable while the disk has none."""
         self._commits = commits
         self._books = books
+        self._room = room
         books.watch(commits)
 
     def admit(self) -> None:
-        """Raise Busy before a request is even read, when the queue is full."""
+        """Before a request is even read, raise Busy when the queue is full, Unavailable when the disk is."""
+        self._room()
         self._commits.admit()
 
     async def accept(self, protocol: str, decoding: Decoding, sent_bytes: int, key: Key = Key()) -> None:
@@ -48,6 +52,7 @@ class Sink:
         A request whose key was seen before is answered as the first one was, and not written again.
         """
         self._books.received(protocol, decoding, sent_bytes)
+        self._room()
         submitted = self._commits.submit(decoding.batch, key)
         # Written even when the sender hangs up meanwhile: half of its work is done already.
         await asyncio.shield(asyncio.wrap_future(submitted.done))

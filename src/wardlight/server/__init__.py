@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from wardlight import __version__, console
 from wardlight.api import alertmanager, elasticsearch, incidents, ingest, lines, loki
+from wardlight.api import store as store_api
 from wardlight.clock import Clock, SystemClock
 from wardlight.config import Settings
 from wardlight.console import Overview
@@ -24,18 +25,23 @@ from wardlight.receive.books import Books
 from wardlight.receive.otlp_grpc import OtlpGrpcServer
 from wardlight.receive.sink import Sink
 from wardlight.receive.syslog_server import SyslogServer
-from wardlight.store import Limits, LogStore
+from wardlight.store import Limits, LogStore, owner
+from wardlight.store.backup import Backups
 from wardlight.store.commit import Fresh, GroupCommit, Pace
 from wardlight.store.embedded import EmbeddedStore
 from wardlight.store.journal import Journal
+from wardlight.store.keeper import Keeper, free_bytes
+from wardlight.store.restore import refuse_unfinished
 from wardlight.store.state import State
+from wardlight.store.stats import measure
 
 
 def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> FastAPI:
     """Open everything under `data` and return the application; its shutdown closes everything again."""
     clock = clock or SystemClock()
+    refuse_unfinished(data)
     opened = ExitStack()
-    engine = EmbeddedStore(data / "logs", text_index=settings.store.text_index, readers=settings.store.readers)
+    engine = _engine(settings, data)
     opened.callback(engine.close)
     registry = _registry()
     books = Books(registry)
@@ -46,10 +52,14 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> Fa
     )
     commits = GroupCommit(engine, Journal(data / "logs" / "journal", clock), pace, books.committed)
     opened.callback(commits.close)
-    sink = Sink(commits, books)
     store = Fresh(engine, commits)
     state = State(data / "state.db")
     opened.callback(state.close)
+    free = free_bytes(data)
+    keeper = Keeper(engine, state, settings, clock, free=free, registry=registry)
+    sink = Sink(commits, books, keeper.admit)
+    backups = Backups(data, engine, state, clock, commits.settle)
+    running = owner.Running.at(settings.server.listen)
     kept = Incidents(state, clock)
     overview = Overview(settings.stack.prometheus_url, kept, store, clock)
 
@@ -57,8 +67,8 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> Fa
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with opened:
-            async with AsyncExitStack() as listening:
+        with opened, owner.announced(data, running):
+            async with keeper.running(), AsyncExitStack() as listening:
                 listening.push_async_callback(overview.aclose)
                 for listener in listeners:
                     listening.push_async_callback(listener.close)
@@ -72,9 +82,22 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> Fa
     app.include_router(loki.router(QueryService(store, settings.query, clock)))
     app.include_router(alertmanager.router(kept))
     app.include_router(incidents.router(kept))
+    app.include_router(
+        store_api.router(lambda: measure(engine, settings, free(), clock.now_ns()), backups, running.key)
+    )
     app.include_router(console.router(overview))
     _health(app, registry, store)
     return app
+
+
+def _engine(settings: Settings, data: Path) -> LogStore:
+    """Open the log store that the settings name."""
+    chosen = settings.store
+    if chosen.clickhouse:
+        from wardlight.store.clickhouse import ClickHouseStore
+
+        return ClickHouseStore(chosen.clickhouse, cluster=chosen.cluster, text_index=chosen.text_index)
+    return EmbeddedStore(data / "logs", text_index=chosen.text_index, readers=chosen.readers)
 
 
 def _registry() -> CollectorRegistry:

@@ -6,8 +6,9 @@ Statements keep to the SQL that SQLite and PostgreSQL share.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,16 @@ class State:
             exclusive = connection.execution_options(wardlight_begin="BEGIN IMMEDIATE")
             with exclusive.begin():
                 yield exclusive
+
+    def copy(self, connection: sa.Connection, path: Path) -> None:
+        """Write the moment that a connection of `read` sees to a new file, readable by its owner only."""
+        path.touch(mode=0o600)
+        with closing(sqlite3.connect(path)) as target:
+            connection.connection.driver_connection.backup(target)  # type: ignore[union-attr]
+
+    def pin(self, connection: sa.Connection) -> None:
+        """Let a connection of `read` see this moment from now on; otherwise that of its first statement."""
+        connection.exec_driver_sql("SELECT count(*) FROM migrations")
 
     def close(self) -> None:
         """Close all connections."""

@@ -1,0 +1,62 @@
+"""The log store as JSON: `GET /api/v1/store/stats` and `POST /api/v1/store/backups`.
+
+Statistics are `wardlight.store.stats.StoreStats`. A backup is asked for by the data directory's owner, with the key of
+`wardlight.store.owner` as bearer token; the answer comes when it is whole:
+
+    {"destination": "/backups/wardlight", "incremental": false}
+    {"id": "20260101T120000Z", "base": null, "records": 1000000, "partitions": 90, "files": 2}
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header
+
+from wardlight.problems import Denied
+from wardlight.store.backup import Backups
+from wardlight.store.stats import StoreStats
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupOrder:
+    """Where a backup goes: a directory on the server's machine, or s3://BUCKET/PREFIX."""
+
+    destination: str
+    incremental: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupMade:
+    """A whole backup."""
+
+    id: str
+    base: str | None
+    records: int
+    partitions: int
+    files: int
+
+
+def router(measure: Callable[[], StoreStats], backups: Backups, key: str) -> APIRouter:
+    """Make the routes of the store."""
+    routes = APIRouter(prefix="/api/v1/store", tags=["store"])
+
+    def owner(authorization: Annotated[str, Header()] = "") -> None:
+        if not secrets.compare_digest(authorization.encode(), f"Bearer {key}".encode()):
+            raise Denied("this is for the data directory's owner: use the command line on the server's machine")
+
+    @routes.get("/stats", summary="Measure the log store: bytes, rows and ratios per kind and column, disk days left")
+    def stats() -> StoreStats:
+        return measure()
+
+    @routes.post("/backups", summary="Make a backup", dependencies=[Depends(owner)])
+    def make(order: BackupOrder) -> BackupMade:
+        made = backups.create(order.destination, incremental=order.incremental)
+        return BackupMade(
+            id=made.id, base=made.base, records=made.rows, partitions=len(made.partitions), files=len(made.files)
+        )
+
+    return routes
