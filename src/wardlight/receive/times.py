@@ -21,7 +21,7 @@ _LAST = (1 << 63) - 1
 _NUMBER = re.compile(r"[+-]?\d{1,19}(?:\.\d+)?")
 _UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000))
 _LEGACY = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _YEARS_BACK = 8
 
 
@@ -96,9 +96,9 @@ def legacy(text: str, zone: tzinfo, now_ns: int) -> int:
     1767225599000000000
     """
     found = _LEGACY.fullmatch(text)
-    if found is None or found[1] not in _MONTHS:
+    if found is None or found[1] not in MONTHS:
         return UNREADABLE
-    month, (day, hour, minute, second) = _MONTHS.index(found[1]) + 1, (int(part) for part in found.groups()[1:])
+    month, (day, hour, minute, second) = MONTHS.index(found[1]) + 1, (int(part) for part in found.groups()[1:])
     latest = now_ns + 86_400 * 1_000_000_000
     this_year = moment(now_ns).year
     for year in range(this_year + 1, this_year - _YEARS_BACK, -1):
