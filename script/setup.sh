@@ -90,7 +90,7 @@ sync_venv() {
     "${uv[@]}" sync --quiet --python .venv/bin/python --require-hashes requirements/uv.txt "$lock"
     "${uv[@]}" install --quiet --python .venv/bin/python --no-deps --no-build-isolation "${own[@]}"
   else
-    say "uv doesn't run here; using pip, which takes longer"
+    say "uv can't be had here; using pip, which takes longer"
     .venv/bin/python -m pip install --quiet --require-hashes -r "$lock"
     .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation "${own[@]}"
   fi
