@@ -56,7 +56,7 @@ def router(measure: Callable[[], StoreStats], backups: Backups, key: str) -> API
     def make(order: BackupOrder) -> BackupMade:
         made = backups.create(order.destination, incremental=order.incremental)
         return BackupMade(
-            id=made.id, base=made.base, records=made.rows, partitions=len(made.partitions), files=len(made.files)
+            id=made.id, base=made.base, records=made.records, partitions=len(made.partitions), files=len(made.files)
         )
 
     return routes

@@ -45,7 +45,7 @@ def create(dest: str, data: Path, *, incremental: bool) -> None:
 
     with opened(data, load(data / "wardlight.toml")) as offline:
         one = offline.backups.create(destination, incremental=incremental)
-    _say(one.id, one.base, one.rows, len(one.partitions), len(one.files))
+    _say(one.id, one.base, one.records, len(one.partitions), len(one.files))
 
 
 @backup.command("list")
@@ -66,7 +66,7 @@ def list_(dest: str, *, as_json: bool) -> None:
             click.echo(f"{entry}  {found}")
         else:
             kind = f"incremental on {found.base}" if found.base else "full"
-            click.echo(f"{entry}  {kind}, {found.rows:,} records")
+            click.echo(f"{entry}  {kind}, {found.records:,} records")
     if not entries:
         click.echo(f"no backups in {dest}")
 
@@ -87,7 +87,7 @@ def restore(dest: str, data: Path, entry: str | None) -> None:
     target = place(dest)
     done = run(target, entry or newest(target).id, data)
     click.echo(
-        f"restored {done.backup.id} into {data} in {done.seconds:.1f} s: {done.backup.rows:,} records in "
+        f"restored {done.backup.id} into {data} in {done.seconds:.1f} s: {done.backup.records:,} records in "
         f"{len(done.backup.partitions)} partitions and {len(done.backup.files)} files are as they were"
     )
 
@@ -117,9 +117,9 @@ def drill(dest: str, data: Path, scratch: Path | None, entry: str | None) -> Non
         click.echo(f"the drill failed: {problem}", err=True)
         sys.exit(problem.exit_code)
     for one in done.backup.partitions:
-        click.echo(f"{one.kind} {one.day}  {one.rows:,} records  {one.digest}  equal")
+        click.echo(f"{one.kind} {one.day}  {one.records:,} records  {one.digest}  equal")
     click.echo(
-        f"the drill of {done.backup.id} is good: {done.backup.rows:,} records in {len(done.backup.partitions)} "
+        f"the drill of {done.backup.id} is good: {done.backup.records:,} records in {len(done.backup.partitions)} "
         f"partitions and {len(done.backup.files)} files, {done.seconds:.1f} s"
     )
     _remember(data, target.name, good=True)
@@ -128,7 +128,7 @@ def drill(dest: str, data: Path, scratch: Path | None, entry: str | None) -> Non
 def _row(entry: str, found: Manifest | Problem) -> dict[str, object]:
     if isinstance(found, Problem):
         return {"id": entry, "base": None, "records": None, "problem": str(found)}
-    return {"id": entry, "base": found.base, "records": found.rows, "problem": None}
+    return {"id": entry, "base": found.base, "records": found.records, "problem": None}
 
 
 def _remember(data: Path, destination: str, *, good: bool) -> None:

@@ -124,7 +124,7 @@ def _as_text(found: Any) -> str:
     """Write statistics as tables."""
     kinds = [
         (
-            kind["kind"], f"{kind['rows']:,}", _size(kind["bytes"]), _ratio(kind["ratio"]),
+            kind["kind"], f"{kind['records']:,}", _size(kind["bytes"]), _ratio(kind["ratio"]),
             str(kind["partitions"]), str(kind["parts"]), _day(kind["oldest"]), _day(kind["newest"]),
         )
         for kind in found["kinds"]

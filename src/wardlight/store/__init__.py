@@ -24,8 +24,33 @@ class Limits:
     """Most bytes read from disk, uncompressed."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where an engine's records lie: what administrative statements name."""
+
+    table: str = "logs"
+    """The table that has the partitions."""
+    cluster: str = ""
+    local: bool = True
+    """In the data directory of this machine."""
+
+    @property
+    def on(self) -> str:
+        """The clause by which a statement runs on every server."""
+        return f"ON CLUSTER '{self.cluster}'" if self.cluster else ""
+
+    def system(self, table: str) -> str:
+        """Name a system table, of one replica of each shard."""
+        return f"cluster('{self.cluster}', system.{table})" if self.cluster else f"system.{table}"
+
+
 class LogStore(Protocol):
     """An engine that keeps records in the table `logs` (`store/schema.py`)."""
+
+    @property
+    def where(self) -> Where:
+        """Where its records lie."""
+        ...
 
     def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
         """Write batches; on return they are on disk. A token that was used before makes it do nothing.

@@ -60,13 +60,16 @@ class Backups:
         self._settle = settle
         self._facts = Facts(state)
         self._one = threading.Lock()
-        self._clean()
+        if store.where.local:
+            self._clean()
 
     def create(self, destination: str, *, incremental: bool = False) -> Manifest:
         """Make a backup; on return it is whole and on disk.
 
         Raises Conflict while another one is made, BadInput when there is nothing to build on, Unavailable.
         """
+        if not self._store.where.local:
+            raise Unavailable("the logs lie on ClickHouse servers (store.clickhouse): back those up by their own means")
         if not self._one.acquire(blocking=False):
             raise Conflict("a backup is being made already")
         try:
@@ -80,7 +83,7 @@ class Backups:
         finally:
             self._one.release()
         self._facts.put(BACKUP, made.made, {"destination": target.name, "id": made.id})
-        _log.info("backup %s in %s: %d records", made.id, target.name, made.rows)
+        _log.info("backup %s in %s: %d records", made.id, target.name, made.records)
         return made
 
     def _create(self, target: Place, entry: str, base: Manifest | None) -> Manifest:

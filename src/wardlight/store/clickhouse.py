@@ -18,7 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from wardlight.problems import BadConfig, Unavailable
 from wardlight.records import Decoded
-from wardlight.store import Limits
+from wardlight.store import Limits, Where
 from wardlight.store.dialect import arrow_stream, by_partition, comment, explained, settings
 from wardlight.store.params import Param
 from wardlight.store.schema import COLUMNS, MIGRATIONS, TEXT_INDEX, VERSIONS, cluster_migrations
@@ -33,6 +33,7 @@ class ClickHouseStore:
         if cluster and not _NAME.fullmatch(cluster):
             raise BadConfig(f"{cluster!r} can't be a cluster's name (store.cluster)")
         self._cluster = cluster
+        self.where = Where(table="logs_local" if cluster else "logs", cluster=cluster, local=False)
         self._pause = threading.Lock()
         try:
             # Without a session of its own, a client serves several threads at once.

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from wardlight.problems import Busy, Problem, Unavailable
 from wardlight.records import Decoded
-from wardlight.store import Limits, LogStore
+from wardlight.store import Limits, LogStore, Where
 from wardlight.store.journal import KEPT_KEYS, Journal, Segment
 from wardlight.store.params import Param
 
@@ -324,6 +324,11 @@ class Fresh:
     def __init__(self, store: LogStore, commits: GroupCommit) -> None:
         self._store = store
         self._commits = commits
+
+    @property
+    def where(self) -> Where:
+        """Where the engine's records lie."""
+        return self._store.where
 
     def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
         """Write batches straight to the engine."""

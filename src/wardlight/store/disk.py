@@ -88,7 +88,12 @@ class Pressure:
         """Whether senders are refused."""
 
     def relieve(self) -> None:
-        """Make room if there is too little; afterwards senders are refused if that didn't help."""
+        """Make room if there is too little; afterwards senders are refused if that didn't help.
+
+        Another server's disk is that server's business.
+        """
+        if not self._store.where.local:
+            return
         if self._free() < self._reserve:
             for partition in droppable(partitions(self._store), moment(self._clock.now_ns()).date()):
                 if self._free() >= self._reserve:

@@ -20,7 +20,7 @@ from chdb.session import Session
 
 from wardlight.problems import Conflict, Unavailable
 from wardlight.records import Decoded
-from wardlight.store import Limits
+from wardlight.store import Limits, Where
 from wardlight.store.dialect import arrow_stream, by_partition, comment, explained, settings
 from wardlight.store.params import Param, bind
 from wardlight.store.schema import COLUMNS, ENGINE_CONFIG, MIGRATIONS, TEXT_INDEX, VERSIONS
@@ -28,6 +28,8 @@ from wardlight.store.schema import COLUMNS, ENGINE_CONFIG, MIGRATIONS, TEXT_INDE
 
 class EmbeddedStore:
     """A `LogStore` on local disk under `directory`, made at first use."""
+
+    where = Where()
 
     def __init__(self, directory: Path, *, text_index: bool = True, readers: int = 4, migrate: bool = True) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)

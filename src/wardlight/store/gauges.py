@@ -18,7 +18,7 @@ class Gauges:
             return Gauge(f"wardlight_{name}", help_, labels, registry=registry)
 
         self._sizes = {
-            "rows": gauge("store_rows", "Records in the log store.", "kind"),
+            "records": gauge("store_records", "Records in the log store.", "kind"),
             "bytes": gauge("store_bytes", "Disk space of the log store.", "kind"),
             "parts": gauge("store_parts", "Parts, which merges bring down again.", "kind"),
         }

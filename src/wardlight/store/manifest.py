@@ -9,7 +9,7 @@ import msgspec
 
 from wardlight.problems import BadInput, NotFound
 from wardlight.store import LogStore
-from wardlight.store.partitions import NO_LIMITS
+from wardlight.store.partitions import IN_LOGS, NAMED, NO_LIMITS
 from wardlight.store.places import Place
 
 FORMAT = 1
@@ -18,18 +18,15 @@ LOGS = "logs"
 """The engine's own part of a backup, beside the files."""
 FILES = "files"
 
-_PARTS = """
-SELECT
-    extract(partition, '^\\\\(\\'(\\\\w+)\\'') AS kind,
-    extract(partition, '\\'([-\\\\d]+)\\'\\\\)$') AS day,
-    lower(hex(SHA256(arrayStringConcat(arraySort(groupArray(hash_of_all_files)))))) AS parts
+_PARTS = f"""
+SELECT {NAMED}, lower(hex(SHA256(arrayStringConcat(arraySort(groupArray(hash_of_all_files)))))) AS parts
 FROM system.parts
-WHERE active AND database = currentDatabase() AND table = {table:String} AND rows > 0
+WHERE {IN_LOGS} AND rows > 0
 GROUP BY kind, day
 ORDER BY day, kind
-"""
+"""  # noqa: S608 -- constants
 _DIGEST = """
-SELECT count() AS rows, lower(hex(sum(sipHash64(*)))) AS digest
+SELECT count() AS records, lower(hex(sum(sipHash64(*)))) AS digest
 FROM {table:Identifier}
 WHERE kind = {kind:String} AND toDate(ts) = {day:Date}
 """
@@ -40,7 +37,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: str
     day: date
-    rows: int
+    records: int
     digest: str
     parts: str
     """Digest of the engine's files: equal files needn't be read again for the next backup."""
@@ -74,9 +71,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[File, ...]
 
     @property
-    def rows(self) -> int:
+    def records(self) -> int:
         """Records in it."""
-        return sum(one.rows for one in self.partitions)
+        return sum(one.records for one in self.partitions)
 
 
 def write(place: Place, manifest: Manifest) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from wardlight.store import Limits, LogStore
 from wardlight.store.holds import Held
@@ -13,29 +15,35 @@ from wardlight.store.params import Param
 NO_LIMITS = Limits(seconds=0)
 """For work of our own that takes as long as it takes; memory stays bounded."""
 
-_PARTITIONS = """
+NAMED = "splitByChar('\\'', partition)[2] AS kind, splitByChar('\\'', partition)[4] AS day"
+"""Reads a partition's name, `(\'audit\',\'2026-01-01\')`, in the engine's system tables."""
+IN_LOGS = "active AND database = currentDatabase() AND table = {table:String}"
+
+_PARTITIONS = f"""
 SELECT
-    extract(partition, '^\\\\(\\'(\\\\w+)\\'') AS kind,
-    extract(partition, '\\'([-\\\\d]+)\\'\\\\)$') AS day,
-    sum(rows) AS rows,
+    {NAMED},
+    sum(rows) AS records,
     sum(bytes_on_disk) AS bytes,
     sum(data_uncompressed_bytes) AS raw_bytes,
     count() AS parts,
     toInt64(toUnixTimestamp(min(min_time))) AS oldest,
     toInt64(toUnixTimestamp(max(max_time))) AS newest
 FROM system.parts
-WHERE active AND database = currentDatabase() AND table = 'logs'
+WHERE {IN_LOGS} AND rows > 0
 GROUP BY kind, day
-HAVING rows > 0
 ORDER BY day, kind
-"""
+"""  # noqa: S608 -- constants
 
 _IS_HELD = "(patient_id IN {patients:Array(String)} OR user_id IN {users:Array(String)})"
-_IN = "kind = {kind:String} AND toDate(ts) = {day:Date}"
-_UNHELD = f"SELECT countIf({_IS_HELD}) AS held, count() AS rows FROM logs WHERE {_IN}"  # noqa: S608 -- constants
+_HELD = f"""
+SELECT countIf({_IS_HELD}) AS held, count() AS records
+FROM logs
+WHERE kind = {{kind:String}} AND toDate(ts) = {{day:Date}}
+"""  # noqa: S608 -- constants
 _REDUCING = """
-SELECT count() AS n FROM system.mutations WHERE database = currentDatabase() AND table = 'logs' AND NOT is_done
+SELECT count() AS n FROM system.mutations WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done
 """
+_SYSTEM = re.compile(r"\bsystem\.(\w+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +52,7 @@ class Partition:
 
     kind: str
     day: date
-    rows: int
+    records: int
     bytes: int
     raw_bytes: int
     parts: int
@@ -54,6 +62,13 @@ class Partition:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.day}"
+
+
+def ask_engine(store: LogStore, sql: str) -> list[dict[str, Any]]:
+    """Ask the engine's system tables about `{table:String}`, which has the partitions."""
+    sql = _SYSTEM.sub(lambda found: store.where.system(found[1]), sql)
+    rows: list[dict[str, Any]] = store.select(sql, {"table": store.where.table}, limits=NO_LIMITS).to_pylist()
+    return rows
 
 
 def partitions(store: LogStore) -> tuple[Partition, ...]:
@@ -67,33 +82,37 @@ def partitions(store: LogStore) -> tuple[Partition, ...]:
                 "newest": datetime.fromtimestamp(row["newest"], UTC),
             }
         )
-        for row in store.select(_PARTITIONS, limits=NO_LIMITS).to_pylist()
+        for row in ask_engine(store, _PARTITIONS)
     )
 
 
-def held_rows(store: LogStore, partition: Partition, held: Held) -> tuple[int, int]:
-    """Count the records of a partition that holds preserve, and all of them."""
+def held_records(store: LogStore, partition: Partition, held: Held) -> tuple[int, int]:
+    """Count the records of a partition that holds on patients and users preserve, and all of them."""
     params = {**_named(partition), "patients": held.patients, "users": held.users}
-    (row,) = store.select(_UNHELD, params, limits=NO_LIMITS).to_pylist()
-    return row["held"], row["rows"]
+    (row,) = store.select(_HELD, params, limits=NO_LIMITS).to_pylist()
+    return row["held"], row["records"]
 
 
 def drop(store: LogStore, partition: Partition) -> None:
     """Remove a partition; its disk space is free at once."""
-    store.manage("ALTER TABLE logs DROP PARTITION ({kind:String}, {day:Date})", _named(partition))
+    store.manage(f"{_alter(store)} DROP PARTITION ({{kind:String}}, {{day:Date}})", _named(partition))
 
 
 def reduce(store: LogStore, partition: Partition, held: Held) -> None:
     """Begin to remove all but held records of a partition: the engine goes on by itself, also after a restart."""
     store.manage(
-        f"ALTER TABLE logs DELETE IN PARTITION ({{kind:String}}, {{day:Date}}) WHERE NOT {_IS_HELD}",
+        f"{_alter(store)} DELETE IN PARTITION ({{kind:String}}, {{day:Date}}) WHERE NOT {_IS_HELD}",
         {**_named(partition), "patients": held.patients, "users": held.users},
     )
 
 
 def reducing(store: LogStore) -> bool:
     """Whether a reduction is under way."""
-    return bool(store.select(_REDUCING, limits=NO_LIMITS).to_pylist()[0]["n"])
+    return bool(ask_engine(store, _REDUCING)[0]["n"])
+
+
+def _alter(store: LogStore) -> str:
+    return f"ALTER TABLE {store.where.table} {store.where.on}"
 
 
 def _named(partition: Partition) -> Mapping[str, Param]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from wardlight.store import LogStore
 from wardlight.store.holds import Holds
-from wardlight.store.partitions import Partition, drop, held_rows, reduce, reducing
+from wardlight.store.partitions import Partition, drop, held_records, reduce, reducing
 
 Removed = Callable[[Partition, str], None]
 """Told of each removed partition, and why: `expired`, `disk`, or `held` when it was reduced to what is held."""
@@ -32,8 +32,8 @@ class Remover:
         seen = self._holds.held()
         if seen.everything:
             return False
-        held, rows = (0, partition.rows) if seen.nothing else held_rows(self._store, partition, seen)
-        if held and (held == rows or not may_reduce or reducing(self._store)):
+        held, records = (0, partition.records) if seen.nothing else held_records(self._store, partition, seen)
+        if held and (held == records or not may_reduce or reducing(self._store)):
             return False
         with self._holds.still() as now:
             if now != seen:
@@ -43,6 +43,6 @@ class Remover:
             else:
                 drop(self._store, partition)
         outcome = "held" if held else why
-        _log.info("removed %s (%s): of %d records %d are kept", partition, outcome, rows, held)
+        _log.info("removed %s (%s): of %d records %d are kept", partition, outcome, records, held)
         self._told(partition, outcome)
         return not held

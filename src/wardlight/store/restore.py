@@ -89,8 +89,8 @@ def _restore_logs(target: Place, found: Manifest, directory: Path) -> None:
 
 
 def _compare(saved: Sequence[Partition], restored: Sequence[Partition]) -> None:
-    wrong = {(one.kind, one.day, one.rows, one.digest) for one in saved}
-    wrong ^= {(one.kind, one.day, one.rows, one.digest) for one in restored}
+    wrong = {(one.kind, one.day, one.records, one.digest) for one in saved}
+    wrong ^= {(one.kind, one.day, one.records, one.digest) for one in restored}
     if wrong:
         names = sorted({f"{kind} {day}" for kind, day, _, _ in wrong})
         raise Mismatch(f"{len(names)} partitions differ from the manifest, first {', '.join(names[:3])}")
