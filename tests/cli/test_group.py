@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -41,3 +43,12 @@ def test_a_problem_is_its_sentence_and_its_exit_code(monkeypatch: pytest.MonkeyP
     result = CliRunner().invoke(main, ["lose"])
     assert result.exit_code == NotFound.exit_code
     assert result.output == "wardlight: no such thing\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may everything")
+def test_what_is_not_allowed_is_said_without_a_traceback(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    result = CliRunner().invoke(main, ["status", "--data", str(closed)])
+    assert result.exit_code == 77
+    assert result.output.startswith("wardlight: not allowed: ")

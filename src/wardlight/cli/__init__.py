@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from wardlight.problems import Problem
+from wardlight.problems import Denied, Problem
 
 COMMANDS = {
     "up": ("wardlight.cli.up:up", "Start everything and watch over it."),
@@ -49,6 +49,9 @@ class LazyGroup(click.Group):
         except Problem as problem:
             click.echo(f"wardlight: {problem}", err=True)
             sys.exit(problem.exit_code)
+        except PermissionError as error:
+            click.echo(f"wardlight: not allowed: {error.filename or error}", err=True)
+            sys.exit(Denied.exit_code)
 
 
 @click.group(cls=LazyGroup)

@@ -75,7 +75,7 @@ def _show(report: health.Report) -> None:
             part.name,
             part.address,
             str(part.pid or ""),
-            f"{part.state}{f', restarted {part.restarts} times' if part.restarts else ''} {part.detail}".rstrip(),
+            f"{part.state}{f', restarts: {part.restarts}' if part.restarts else ''} {part.detail}".rstrip(),
         )
         for part in report.parts
     ]

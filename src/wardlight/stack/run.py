@@ -15,7 +15,7 @@ import psutil
 
 from wardlight.clock import SystemClock
 from wardlight.config import Settings, load
-from wardlight.problems import Unavailable
+from wardlight.problems import Denied, Unavailable
 from wardlight.stack import health, plan, ports, render, settings_file, state
 from wardlight.stack.alarm import Alarm
 from wardlight.stack.layout import Layout
@@ -83,9 +83,8 @@ async def _ready(supervisor: Supervisor) -> list[str]:
     """Wait until all parts are ready or a signal came; name those that aren't in time."""
     with suppress(TimeoutError):
         async with asyncio.timeout(READY_SECONDS):
-            await supervisor.ready()
-    if supervisor.stopping.is_set():
-        return []
+            if await supervisor.ready():
+                return []
     return [child.part.name for child in supervisor.children.values() if not child.ready.is_set()]
 
 
@@ -137,19 +136,30 @@ def down(layout: Layout) -> tuple[str, ...]:
     running = state.read(layout)
     if running is None:
         return ()
-    deadline = time.monotonic() + DOWN_SECONDS
-    if supervisor := running.supervisor.find():
-        supervisor.terminate()
-        while running.supervisor.find() is not None:
-            if time.monotonic() > deadline:
-                supervisor.kill()
-            time.sleep(0.05)
+    supervisor = running.supervisor.find()
+    if supervisor is not None:
+        _stop(supervisor, running.supervisor)
     left = state.leftovers(running)
     _end(left)
     layout.state.unlink(missing_ok=True)
     if supervisor is None and not left:
         return ()
     return tuple(part.name for part in running.parts if part.process is not None)
+
+
+def _stop(supervisor: psutil.Process, identity: state.Process) -> None:
+    """Ask a supervisor to stop everything and wait for it; one that takes too long is ended."""
+    deadline = time.monotonic() + DOWN_SECONDS
+    try:
+        supervisor.terminate()
+        while identity.find() is not None:
+            if time.monotonic() > deadline:
+                supervisor.kill()
+            time.sleep(0.05)
+    except psutil.AccessDenied:
+        raise Denied(f"process {identity.pid} belongs to another user; ask them, or root, to stop it") from None
+    except psutil.NoSuchProcess:
+        return
 
 
 def _end(processes: Sequence[psutil.Process]) -> None:

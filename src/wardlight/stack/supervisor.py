@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class Supervisor:
         self._alarm = alarm
         self._say = say
         self._clock = clock
-        self._us = state.Process.of(psutil.Process().pid)
+        self._us = state.Process.of(os.getpid())
         self._prometheus = next((part.url for part in parts if part.name == "prometheus"), "")
         self._all_ready = False
 
@@ -81,14 +82,14 @@ class Supervisor:
                 tasks.create_task(self._keep(child))
             tasks.create_task(self._keep_house())
 
-    async def ready(self) -> None:
-        """Wait until every part is ready, or can't become so, or everything is told to stop."""
+    async def ready(self) -> bool:
+        """Wait until every part has been ready or everything is told to stop; False if a part can't become ready."""
 
         async def all_ready() -> None:
             for child in self.children.values():
                 await self._unless_stopping(child.ready.wait())
 
-        await _first(all_ready(), self.hopeless.wait())
+        return await _first(all_ready(), self.hopeless.wait())
 
     def announce(self) -> None:
         """Tell those who wait for it that everything is ready."""
