@@ -13,7 +13,7 @@ from google.protobuf import message_factory
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from tests.server.conftest import Start
 
-from wardlight.config import Receive, Settings
+from wardlight.config import Receive, Settings, Store
 from wardlight.receive import loki
 
 NOW = 1_767_225_600_000_000_000
@@ -151,9 +151,25 @@ def test_a_body_larger_than_declared_allowed_is_refused_unread(start: Start) -> 
 
 
 def test_a_full_queue_answers_429_and_when_to_come_back(start: Start) -> None:
-    server = start(Settings(receive=Receive(max_queue_bytes=1)))
-    answers = [server.post("/loki/api/v1/push", content=push("x" * 100), headers=JSON) for _ in range(3)]
-    assert {answer.status_code for answer in answers} == {204}, "one at a time there is no queue"
+    server = start(Settings(receive=Receive(max_queue_bytes=1), store=Store(flush_seconds=60)))
+    first, second = (server.post("/loki/api/v1/push", content=push("x"), headers=JSON) for _ in range(2))
+    assert (first.status_code, second.status_code) == (204, 429)
+    assert second.headers["retry-after"] == "1"
+    assert "receive.max_queue_bytes" in second.text
+
+
+def test_a_request_sent_again_is_answered_and_not_written_again(server: TestClient) -> None:
+    for _ in range(2):
+        assert server.post("/loki/api/v1/push", content=push("once"), headers=JSON).status_code == 204
+    assert lines(server) == ["once"]
+    assert counter(server, 'wardlight_receive_repeated_requests_total{protocol="loki"}') == 1
+
+
+def test_an_idempotency_key_holds_across_a_restart(start: Start) -> None:
+    keyed = JSON | {"idempotency-key": "import-7"}
+    for _ in range(2):
+        assert start(Settings()).post("/loki/api/v1/push", content=push("once"), headers=keyed).status_code == 204
+    assert lines(start(Settings())) == ["once"]
 
 
 def test_accepted_records_are_counted_by_protocol_and_kind(server: TestClient) -> None:
