@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 from pathlib import Path
 
@@ -33,8 +34,12 @@ def serve(data: Path | None, listen: str | None, open_: bool) -> None:  # noqa: 
             f"{host} is not a loopback address: without sign-in, Wardlight listens on 127.0.0.1 or ::1 only"
         )
     directory.mkdir(parents=True, exist_ok=True)
+    app = create_app(settings, directory)
+    # Modules and descriptors stay for good: collections needn't look at them, and come when there is something to collect.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     uvicorn.run(
-        create_app(settings, directory), host=host, port=port, access_log=False, log_level="warning",
+        app, host=host, port=port, access_log=False, log_level="warning",
         timeout_graceful_shutdown=20, server_header=False,
     )  # fmt: skip
 
