@@ -35,7 +35,7 @@ def serve(data: Path | None, listen: str | None, open_: bool) -> None:  # noqa: 
         )
     directory.mkdir(parents=True, exist_ok=True)
     app = create_app(settings, directory)
-    # Modules and descriptors stay for good: collections needn't look at them, and come when there is something to collect.
+    # What is there now stays for good: collections needn't look at it, and may come less often.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     uvicorn.run(
