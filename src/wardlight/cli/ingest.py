@@ -73,7 +73,7 @@ def ingest(
     """Send old log FILES, plain, gzip or zstd, to a running server.
 
     Lines that continue an entry, as stack traces do, are joined to it. An interrupted run goes on where it stopped when
-    it is started again; what was sent is not sent twice. Exits with 65 when a file can't be read or an entry is refused.
+    it is started again; what was sent is not sent twice. Exits with 65 when a file or an entry can't be read.
     """
     given = {**labels, **({"service_name": service} if service else {})}
     total = sum(path.stat().st_size for path in files if path.is_file())

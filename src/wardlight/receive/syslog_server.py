@@ -212,13 +212,12 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._paused = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # streams have no other
         """Begin to read, unless there are too many already."""
         if len(self._queue.connections) >= _MOST_CONNECTIONS:
             self._queue.refuse(Busy(f"there are {_MOST_CONNECTIONS} syslog connections already"))
             transport.close()
             return
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- for the type checker: streams have no other
         self._transport = transport
         own = transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,0 +1,141 @@
+"""Real senders of syslog, configured as docs/ingest.md says."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.senders.conftest import Door, environment
+
+from wardlight.config import load
+
+LOGGER = shutil.which("logger")
+RSYSLOGD = shutil.which("rsyslogd") or shutil.which("rsyslogd", path="/usr/sbin")
+
+
+def plugin(name: str) -> bool:
+    return any(Path("/usr/lib").glob(f"*/rsyslog/{name}.so"))
+
+
+@pytest.mark.skipif(not LOGGER, reason="logger of util-linux isn't here")
+def test_logger_sends_over_udp_and_tcp_counted_and_by_lines(door: Door) -> None:
+    subprocess.run(["sh", "-euc", door.documented("logger")], check=True, timeout=20)
+    found = {row["body"]: row for row in door.records(3)}
+    assert set(found) == {"over UDP", "over TCP, counted", "over TCP, by lines"}
+    for row in found.values():
+        assert (row["labels"]["service_name"], row["labels"]["host_name"]) == ("clinic", socket.gethostname())
+        assert "deviation" not in row["attributes"]
+        assert abs(row["ts"].timestamp() - time.time()) < 60
+    udp = found["over UDP"]
+    assert (udp["labels"]["level"], udp["attributes"]["facility"], udp["attributes"]["procid"]) == (
+        "warn",
+        "user",
+        "17",
+    )
+    assert any(name.startswith("timeQuality_") for name in udp["attributes"])
+
+
+def test_pythons_handler_sends_over_udp(door: Door) -> None:
+    subprocess.run([sys.executable, "-c", door.documented("Python's logging")], check=True, timeout=20)
+    (row,) = door.records(1)
+    assert (row["body"], row["labels"]["service_name"], row["labels"]["kind"]) == ("no ink", "clinic", "error")
+    assert row["attributes"]["procid"].isdigit()
+
+
+def run_rsyslog(door: Door, output: str, *messages: str) -> None:
+    """Run an rsyslog of our own, feed it over a socket of its own, and stop it when it has sent everything."""
+    directory = door.directory / "rsyslog"
+    directory.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    configuration = directory / "rsyslog.conf"
+    feed = f'module(load="imtcp")\ninput(type="imtcp" address="127.0.0.1" port="{port}")\n'
+    configuration.write_text(f'global(workDirectory="{directory}")\n{feed}{output}')
+    command = [str(RSYSLOGD), "-n", "-f", str(configuration), "-i", str(directory / "pid")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment()) as process:
+        try:
+            send_lines(port, messages)
+            door.records(len(messages))
+        finally:
+            process.terminate()
+            assert process.stderr
+            print(process.stderr.read().decode())
+
+
+def send_lines(port: int, messages: tuple[str, ...]) -> None:
+    for _ in range(100):
+        try:
+            with socket.create_connection(("127.0.0.1", port), 5) as feed:
+                feed.sendall("".join(f"{message}\n" for message in messages).encode())
+                return
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    raise AssertionError("rsyslog doesn't listen")
+
+
+MESSAGES = tuple(f"<38>1 2026-01-01T00:00:0{at}Z ward-3 sign-in 7 - - staff Müller, try {at}" for at in range(5))
+
+
+@pytest.mark.stack
+@pytest.mark.skipif(not (RSYSLOGD and plugin("lmnsd_gtls")), reason="rsyslog with rsyslog-gnutls isn't here")
+def test_rsyslog_forwards_over_tls_with_its_certificate(door: Door) -> None:
+    run_rsyslog(door, door.documented("rsyslog over TLS"), *MESSAGES)
+    rows = door.records(5)
+    assert [row["body"] for row in rows] == [f"staff Müller, try {at}" for at in range(5)]
+    assert {(row["labels"]["host_name"], row["labels"]["kind"]) for row in rows} == {("ward-3", "security")}
+
+
+@pytest.mark.stack
+@pytest.mark.skipif(
+    not (RSYSLOGD and plugin("omelasticsearch")), reason="rsyslog with rsyslog-elasticsearch isn't here"
+)
+def test_rsyslog_sends_bulk_requests(door: Door) -> None:
+    run_rsyslog(door, door.documented("rsyslog to `_bulk`"), *MESSAGES)
+    rows = door.records(5)
+    assert [row["body"].strip() for row in rows] == [f"staff Müller, try {at}" for at in range(5)]
+    assert {(row["labels"]["host_name"], row["labels"]["service_name"]) for row in rows} == {("ward-3", "sign-in")}
+
+
+def test_over_tls_messages_are_counted_octets(door: Door) -> None:
+    context = door.certificates.client(with_own=True)
+    with (
+        socket.create_connection(("127.0.0.1", door.ports["6514"]), 5) as raw,
+        context.wrap_socket(raw, server_hostname="127.0.0.1") as tls,
+    ):
+        for message in ("<34>1 - h a - - - with\nline end", "<34>1 - h a - - - second"):
+            tls.sendall(f"{len(message)} {message}".encode())
+        assert {row["body"] for row in door.records(2)} == {"with\nline end", "second"}
+
+
+def test_over_tls_a_sender_without_a_certificate_is_not_let_in(door: Door) -> None:
+    context = door.certificates.client(with_own=False)
+
+    def send() -> None:
+        with (
+            socket.create_connection(("127.0.0.1", door.ports["6514"]), 5) as raw,
+            context.wrap_socket(raw, server_hostname="127.0.0.1") as tls,
+        ):
+            tls.sendall(b"5 <34>x")
+            tls.recv(1)
+
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        send()
+    door.records(0)
+
+
+def test_what_a_connection_leaves_unfinished_is_kept(door: Door) -> None:
+    with socket.create_connection(("127.0.0.1", door.ports["5514"]), 5) as feed:
+        feed.sendall(b"<34>1 - h a - - - whole\n<34>1 - h a - - - cut")
+    assert {row["body"] for row in door.records(2)} == {"whole", "cut"}
+
+
+def test_the_documented_settings_are_settings(door: Door) -> None:
+    path = door.directory / "wardlight.toml"
+    path.write_text(door.documented("Sending logs"))
+    assert load(path, {}).receive.syslog_tls == f"127.0.0.1:{door.ports['6514']}"
