@@ -14,11 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wardlight.receive.assemble import Ints, Mask
-from wardlight.receive.columns import indices, split, true, where
+from wardlight.receive.columns import ask, indices, split, true, where
 from wardlight.receive.segments import Segment
 
 _DATA = re.compile(r'((?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+)(?: (.*))?\Z', re.DOTALL)
-_NAME = re.compile(r'(?:.*\[([^\[\] ="]+) +| +)([^\[\] ="]+)=', re.DOTALL)
+_ID = r'[^\[\] ="]+'
+_NAME = re.compile(rf"(?:\]?(?:\[{_ID}\])*\[({_ID}) +| +)({_ID})=")
+_END = re.compile(rf"(?:\]?(?:\[{_ID}\])*\[{_ID})?")
 _ESCAPES = (("\\\\", "\ufdd0"), ('\\"', "\ufdd1"), ("\\]", "]"))
 """In this order; the stand-ins are code points that Unicode reserves for use inside programs."""
 
@@ -40,8 +42,9 @@ def read(text: pa.StringArray, most: int) -> StructuredData:
     if none.all():
         return StructuredData(None, pc.utf8_slice_codeunits(text, 2), np.zeros(len(text), bool))
     data, rest, broken = _bounds(text, none)
-    names, values, row = _pairs(data)
+    names, values, row, ends = _pairs(data)
     counts = np.bincount(row, minlength=len(text))
+    broken |= ~ends
     nameless = np.zeros(len(text), bool)
     nameless[row[np.array([name == "" for name in names.dictionary.to_pylist()], bool)[indices(names)]]] = True
     broken |= nameless | (counts > most)
@@ -85,8 +88,8 @@ def _stand_in(data: str) -> str:
     return data
 
 
-def _pairs(data: pa.StringArray) -> tuple[pa.DictionaryArray, pa.StringArray, Ints]:
-    """Names (empty if there is none where one belongs), values and rows of all parameters."""
+def _pairs(data: pa.StringArray) -> tuple[pa.DictionaryArray, pa.StringArray, Ints, Mask]:
+    """Names (empty if there is none where one belongs), values and rows of all parameters; which rows end well."""
     lists = pc.split_pattern(data, '"')
     offsets = lists.offsets.to_numpy()
     pieces = np.diff(offsets)
@@ -98,7 +101,13 @@ def _pairs(data: pa.StringArray) -> tuple[pa.DictionaryArray, pa.StringArray, In
     for stand_in, plain in (("\ufdd0", "\\"), ("\ufdd1", '"')):
         if pc.any(pc.match_substring(values, stand_in)).as_py():
             values = pc.replace_substring(values, stand_in, plain)
-    return _names(lists.values.take(pa.array(at)), within == 0), values, row
+    ends = ask(lists.values.take(pa.array(offsets[1:] - 1)), _is_end)
+    return _names(lists.values.take(pa.array(at)), within == 0), values, row, ends
+
+
+def _is_end(text: str) -> bool:
+    """What may follow the last value: elements without parameters."""
+    return _END.fullmatch(text) is not None
 
 
 def _names(before: pa.StringArray, first: Mask) -> pa.DictionaryArray:
