@@ -24,6 +24,9 @@ _PROBLEMS: dict[int, tuple[type[Problem], str]] = {
     307: (TooLarge, "the query reads more bytes than query.max_read_bytes"),
     394: (Cancelled, "the query was cancelled"),
     243: (Unavailable, "the disk of the log store is full"),
+    75: (Unavailable, "the disk of the log store can't be written"),
+    76: (Unavailable, "a file of the log store can't be opened"),
+    1001: (Unavailable, "the disk of the log store can't be written"),
     252: (Unavailable, "the log store is merging too slowly for what it is sent"),
     242: (Unavailable, "the log store's replica is read-only"),
     285: (Unavailable, "too few replicas of the log store are there to write"),
@@ -75,8 +78,13 @@ def by_partition(batches: Sequence[pa.RecordBatch]) -> dict[int, list[pa.RecordB
 
 def arrow_stream(batches: Sequence[pa.RecordBatch]) -> bytes:
     """Write batches as one Arrow stream, as the engine reads it."""
-    table = pa.Table.from_batches(batches).unify_dictionaries()
     sink = pa.BufferOutputStream()
+    write_arrow(batches, sink)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def write_arrow(batches: Sequence[pa.RecordBatch], sink: pa.NativeFile) -> None:
+    """Write batches as one Arrow stream, each dictionary once."""
+    table = pa.Table.from_batches(batches).unify_dictionaries()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
-    return bytes(sink.getvalue().to_pybytes())

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ from chdb.session import Session
 from wardlight.problems import Conflict, Unavailable
 from wardlight.records import Decoded
 from wardlight.store import Limits, Where
-from wardlight.store.dialect import arrow_stream, by_partition, comment, explained, settings
+from wardlight.store.dialect import by_partition, comment, explained, settings, write_arrow
 from wardlight.store.params import Param, bind
 from wardlight.store.schema import COLUMNS, ENGINE_CONFIG, MIGRATIONS, TEXT_INDEX, VERSIONS
 
@@ -118,10 +119,12 @@ class EmbeddedStore:
         """Insert rows of one partition as one block."""
         # Without a token nothing is taken for a repetition: two equal batches are two.
         same = f"insert_deduplication_token = '{token}'" if token else "deduplicate_insert = 'disable'"
-        with _explained():
-            inserter = self._writer.send_insert(f"INSERT INTO logs ({COLUMNS}) SETTINGS {same}", "ArrowStream")
-            inserter.append(arrow_stream(part))
-            inserter.finish()
+        # Not by `send_insert`: its `finish` returns as if all were well when the disk is full.
+        with _readable(part) as path, _explained():
+            self._writer.query(
+                f"INSERT INTO logs ({COLUMNS}) FROM INFILE '{path}' COMPRESSION 'none' SETTINGS {same} "
+                "FORMAT ArrowStream"
+            )
 
     @contextmanager
     def _manager(self) -> Iterator[Session]:
@@ -158,6 +161,17 @@ class EmbeddedStore:
             raise
         finally:
             self._readers.put(session)
+
+
+@contextmanager
+def _readable(batches: Sequence[pa.RecordBatch]) -> Iterator[str]:
+    """Offer batches as a file that only this process can name; where there are memory files, it is one."""
+    file = os.fdopen(os.memfd_create("insert"), "w+b") if hasattr(os, "memfd_create") else TemporaryFile()
+    with file:
+        write_arrow(batches, pa.PythonFile(file, mode="w"))
+        file.flush()
+        file.seek(0)
+        yield f"/dev/fd/{file.fileno()}"
 
 
 def _own(directory: Path) -> IO[str]:
