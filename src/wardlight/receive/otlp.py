@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.protobuf import json_format
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.common.v1 import common_pb2
 
 from wardlight.config import Receive
@@ -242,11 +242,19 @@ def _text(values: pa.StructArray) -> pa.StringArray:
 
 
 def _array(encoded: bytes) -> str:
-    return _json([_plain(value) for value in common_pb2.ArrayValue.FromString(encoded).values])
+    return _json([_plain(value) for value in _decoded(common_pb2.ArrayValue, encoded).values])
 
 
 def _map(encoded: bytes) -> str:
-    return _json({pair.key: _plain(pair.value) for pair in common_pb2.KeyValueList.FromString(encoded).values})
+    return _json({pair.key: _plain(pair.value) for pair in _decoded(common_pb2.KeyValueList, encoded).values})
+
+
+def _decoded(kind: Any, encoded: bytes) -> Any:
+    """Decode a value that the declaration left encoded."""
+    try:
+        return kind.FromString(encoded)
+    except DecodeError as error:
+        raise BadInput(f"not a valid protobuf message of this type: {error}") from None
 
 
 def _json(value: object) -> str:
