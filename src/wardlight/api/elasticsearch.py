@@ -59,7 +59,7 @@ def router(sink: Sink, settings: Receive, clock: Clock) -> APIRouter:
     for prefix in ("", PREFIX):
         for path in ("/_bulk", "/{index}/_bulk"):
             routes.add_api_route(
-                prefix + path, intake.bulk, methods=["POST", "PUT"], summary="Take logs as Elasticsearch does",
+                prefix + path, intake.bulk, methods=["POST"], summary="Take logs as Elasticsearch does",
                 openapi_extra=_BODY, include_in_schema=not prefix,
             )  # fmt: skip
     _questions(routes)
