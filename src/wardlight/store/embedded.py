@@ -24,7 +24,7 @@ from wardlight.records import Decoded
 from wardlight.store import Limits, Where
 from wardlight.store.dialect import by_partition, comment, explained, settings, write_arrow
 from wardlight.store.params import Param, bind
-from wardlight.store.schema import COLUMNS, ENGINE_CONFIG, MIGRATIONS, TEXT_INDEX, VERSIONS
+from wardlight.store.schema import COLUMNS, ENGINE_CONFIG, HAS_TEXT_INDEX, MIGRATIONS, TEXT_INDEX, VERSIONS
 
 
 class EmbeddedStore:
@@ -113,7 +113,9 @@ class EmbeddedStore:
                     for statement in step.statements:
                         control.query(statement)
                     control.query(f"INSERT INTO migrations (version) VALUES ({step.version:d})")  # noqa: S608 -- a number of ours
-            control.query(TEXT_INDEX[text_index].format(table="logs"))
+            # Dropping an index that isn't there would be a mutation all the same, for which a full disk has no room.
+            if control.query(HAS_TEXT_INDEX, "ArrowTable").to_pylist()[0]["has"] != text_index:
+                control.query(f"{TEXT_INDEX[text_index].format(table='logs')} SETTINGS alter_sync = 0")
 
     def _insert_part(self, part: Sequence[pa.RecordBatch], token: str) -> None:
         """Insert rows of one partition as one block."""
@@ -166,7 +168,7 @@ class EmbeddedStore:
 @contextmanager
 def _readable(batches: Sequence[pa.RecordBatch]) -> Iterator[str]:
     """Offer batches as a file that only this process can name; where there are memory files, it is one."""
-    file = os.fdopen(os.memfd_create("insert"), "w+b") if hasattr(os, "memfd_create") else TemporaryFile()
+    file = os.fdopen(os.memfd_create("insert"), "w+b") if hasattr(os, "memfd_create") else TemporaryFile()  # noqa: SIM115
     with file:
         write_arrow(batches, pa.PythonFile(file, mode="w"))
         file.flush()

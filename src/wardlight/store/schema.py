@@ -79,6 +79,10 @@ TEXT_INDEX = {
     False: "ALTER TABLE {table} DROP INDEX IF EXISTS body_text",
 }
 """The words of lines: on or off for what is written from now on (`store.text_index`)."""
+HAS_TEXT_INDEX = """
+SELECT count() > 0 AS has FROM system.data_skipping_indices
+WHERE database = currentDatabase() AND table = 'logs' AND name = 'body_text'
+"""
 
 ENGINE_CONFIG = """<clickhouse>
     <merge_tree>
