@@ -62,7 +62,12 @@ def read(text: str, zone: tzinfo = UTC) -> int:
 
 def of_datetime(when: datetime) -> int:
     """Nanoseconds since 1970 of an aware time; beyond 2262 the last that fits."""
-    return max(min((when - _EPOCH) // timedelta(microseconds=1) * 1000, _LAST), -_LAST)
+    return _fitting((when - _EPOCH) // timedelta(microseconds=1) * 1000)
+
+
+def _fitting(nanoseconds: int) -> int:
+    """What doesn't fit becomes the first or last time that does."""
+    return max(min(nanoseconds, _LAST), -_LAST)
 
 
 def of_number(value: float) -> int:
@@ -75,8 +80,8 @@ def of_number(value: float) -> int:
         return UNREADABLE
     unit = next((unit for below, unit in _UNITS if abs(value) < below), 1)
     if isinstance(value, int):
-        return value * unit
-    return round(value * 1e6) * 1000 if unit == _UNITS[0][1] else int(value * unit)
+        return _fitting(value * unit)
+    return _fitting(round(value * 1e6) * 1000 if unit == _UNITS[0][1] else int(value * unit))
 
 
 def column(texts: pa.StringArray) -> Ints:
