@@ -8,7 +8,7 @@ need() {
   local package=$1 program
   shift
   for program in "$@"; do
-    command -v "$program" >/dev/null 2>&1 && return
+    if command -v "$program" >/dev/null 2>&1 || [ -e "$program" ]; then return; fi
   done
   missing+=("$package")
 }
@@ -70,6 +70,20 @@ install_packages() {
   missing=($(printf '%s\n' "${missing[@]}" | tr ' ' '\n' | sort -u))
   say "installing with apt-get: ${missing[*]}"
   say "their services will neither be started nor enabled, and no database cluster is made"
+  as_root bash script/apt-quietly "${missing[@]}"
+}
+
+# Real senders of logs, for the tests. Where they can't be had, those tests are skipped.
+install_senders() {
+  missing=()
+  need bsdutils logger
+  need curl curl
+  need rsyslog rsyslogd /usr/sbin/rsyslogd
+  need rsyslog-gnutls /usr/lib/*/rsyslog/lmnsd_gtls.so
+  need rsyslog-elasticsearch /usr/lib/*/rsyslog/omelasticsearch.so
+  if [ ${#missing[@]} -eq 0 ] || ! command -v apt-get >/dev/null 2>&1; then return; fi
+  if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null 2>&1; then return; fi
+  say "installing with apt-get, for tests: ${missing[*]}; no service will be started or enabled"
   as_root bash script/apt-quietly "${missing[@]}"
 }
 
