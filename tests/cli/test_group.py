@@ -47,8 +47,9 @@ def test_a_problem_is_its_sentence_and_its_exit_code(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may everything")
 def test_what_is_not_allowed_is_said_without_a_traceback(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0)
-    result = CliRunner().invoke(main, ["status", "--data", str(closed)])
+    state = tmp_path / "stack" / "state.json"
+    state.parent.mkdir()
+    state.touch(mode=0)
+    result = CliRunner().invoke(main, ["status", "--data", str(tmp_path)])
     assert result.exit_code == 77
-    assert result.output.startswith("wardlight: not allowed: ")
+    assert result.output == f"wardlight: not allowed: {state}\n"
