@@ -75,7 +75,7 @@ def alertmanager_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("alertname=HighCPU", "severity=warning"), "wardlight"),
         (("alertname=Anything",), "wardlight"),
         (("alertname=WardlightDown", "severity=critical"), "emergency"),
-        (("alertname=Watchdog", "severity=info"), "emergency"),
+        (("alertname=Watchdog", "severity=info"), "emergency,wardlight"),
     ],
 )
 def test_an_alert_goes_where_it_should(alertmanager_file: Path, labels: tuple[str, ...], receiver: str) -> None:

@@ -125,7 +125,8 @@ def alertmanager(webhook: str) -> dict[str, Any]:
             "group_by": ["alertname", "job"],
             "routes": [
                 # The dead man's switch: its repeat must be due at every flush.
-                route('alertname="Watchdog"', "0s", "1m", "50s", to="emergency"),
+                route('alertname="Watchdog"', "0s", "1m", "50s", to="emergency") | {"continue": True},
+                route('alertname="Watchdog"', "0s", "1m", "50s"),
                 route('alertname="WardlightDown"', "1s", "10s", "1h", to="emergency"),
                 route('severity="critical"', "1s", "10s", "1h"),
                 route('severity="warning"', "10s", "1m", "4h"),
@@ -136,7 +137,7 @@ def alertmanager(webhook: str) -> dict[str, Any]:
             {"source_matchers": ['alertname="ApplicationDown"'], "target_matchers": [f'alertname=~"{behind}"']},
         ],
         "receivers": [
-            {"name": "wardlight", "webhook_configs": [{"url": webhook, "send_resolved": True}]},
+            {"name": "wardlight", "webhook_configs": [{"url": webhook, "send_resolved": True, "max_alerts": 10_000}]},
             {"name": "emergency"},
         ],
     }
