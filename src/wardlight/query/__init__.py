@@ -1,1 +1,5 @@
-"""LogQL: lex, parse, typed tree, passes, SQL with bound parameters, answer."""
+"""LogQL: text to tokens, to a typed tree, through passes, to SQL with bound parameters, to an answer."""
+
+from wardlight.query.service import QueryService, Range, Reader
+
+__all__ = ["QueryService", "Range", "Reader"]

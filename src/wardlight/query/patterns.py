@@ -6,6 +6,7 @@ import re
 
 from wardlight.query.tree import regexp
 
+_GROUP = re.compile(r"\(\?P?<(\w+)>")
 _CAPTURE = re.compile(r"<([A-Za-z_][A-Za-z0-9_]*)>")
 
 
@@ -15,6 +16,10 @@ def parse_regexp_parser(text: str) -> dict[int, str]:
     names: dict[int, str] = {number: name for name, number in compiled.groupindex.items()}
     if not names:
         raise ValueError("at least one named capture must be supplied")
+    written = _GROUP.findall(text)
+    for name in names.values():
+        if written.count(name) > 1:
+            raise ValueError(f"duplicate extracted label name '{name}'")
     return dict(sorted(names.items()))
 
 

@@ -285,6 +285,8 @@ class RangeAggregation:
     range: LogRange
     parameter: float | None = None
     grouping: Grouping | None = None
+    summed_by: Grouping | None = None
+    """The grouping of the sum around it, if that can be done at once (a pass finds out)."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,263 @@
+"""Questions to the log store, within limits: what the protocols above offer, they ask here."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from wardlight.clock import Clock
+from wardlight.config import Query
+from wardlight.problems import BadInput, Busy
+from wardlight.query import evaluate, passes, tree
+from wardlight.query.answer import (
+    Answer,
+    Line,
+    MatrixAnswer,
+    Result,
+    ScalarAnswer,
+    Series,
+    Stats,
+    Stream,
+    Streams,
+    VectorAnswer,
+)
+from wardlight.query.evaluate import Reading
+from wardlight.query.host import Entry
+from wardlight.query.matrix import Grid, LabelSet, Matrix, label_set
+from wardlight.query.parse import parse, parse_matchers
+from wardlight.query.streams import StreamCatalogue
+from wardlight.store import Limits, LogStore
+
+_DAY_NS = 86_400 * 10**9
+_INSTANT_LOGS = "log queries are not supported as an instant query type, please change your query to a range query type"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who asks, and the tag by which the engine knows the question, so that it can be cancelled."""
+
+    name: str = ""
+    tag: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """A question over a time range: start ≤ time < end for lines, both ends for steps; all in nanoseconds."""
+
+    query: str
+    start: int
+    end: int
+    step: int
+    limit: int = 100
+    forward: bool = False
+    interval: int = 0
+    categorized: bool = False
+    """Keep structured metadata and parsed labels apart from the stream's labels."""
+
+
+class QueryService:
+    """LogQL over one log store."""
+
+    def __init__(self, store: LogStore, settings: Query, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._catalogue = StreamCatalogue(store)
+        self._running: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @property
+    def settings(self) -> Query:
+        """The limits."""
+        return self._settings
+
+    def now_ns(self) -> int:
+        """The time, for questions about now."""
+        return self._clock.now_ns()
+
+    def cancel(self, tag: str) -> None:
+        """Stop a question whose asker went away."""
+        self._store.cancel(tag)
+
+    def range(self, question: Range, reader: Reader = Reader()) -> Answer:
+        """Answer a query over a time range. Raises ParseError, BadInput, and what the limits say."""
+        parsed = parse(question.query)
+        self._check_span(question.start, question.end)
+        began = self._clock.monotonic()
+        with self._admitted(reader):
+            reading = self._reading(reader)
+            rewritten = passes.rewritten(parsed)
+            if isinstance(rewritten, tree.LogQuery):
+                result: Result = self._lines(rewritten, question, reading)
+            else:
+                _check_approximate(parsed)
+                result = self._matrix(rewritten, question, reading)
+        return Answer(result, Stats(self._clock.monotonic() - began, _entries(result)))
+
+    def instant(self, query: str, at: int, reader: Reader = Reader()) -> Answer:
+        """Answer a metric query at one moment, in nanoseconds."""
+        parsed = parse(query)
+        if isinstance(parsed, tree.LogQuery):
+            raise BadInput(_INSTANT_LOGS)
+        began = self._clock.monotonic()
+        with self._admitted(reader):
+            rewritten = passes.rewritten(parsed)
+            assert not isinstance(rewritten, tree.LogQuery)  # noqa: S101 -- passes keep what a query is
+            self._check_intervals(rewritten)
+            found = evaluate.metric(rewritten, self._reading(reader), Grid(at, at, 0))
+        if not isinstance(found, Matrix):
+            return Answer(ScalarAnswer(at, found), Stats(self._clock.monotonic() - began, 1))
+        found = found.without_empty()
+        self._check_series(len(found.labels))
+        series = [Series(labels, [(at, float(found.values[row, 0]))]) for row, labels in enumerate(found.labels)]
+        if not _is_sorted(rewritten):
+            series.sort(key=lambda each: each.labels)
+        return Answer(VectorAnswer(series), Stats(self._clock.monotonic() - began, len(series)))
+
+    def labels(self, start: int, end: int, query: str = "", reader: Reader = Reader()) -> list[str]:
+        """Name the labels of the streams in a time range."""
+        return sorted({name for labels in self._stream_labels(start, end, [query], reader) for name in labels})
+
+    def label_values(self, name: str, start: int, end: int, query: str = "", reader: Reader = Reader()) -> list[str]:
+        """List the values of a label in a time range."""
+        found = self._stream_labels(start, end, [query], reader)
+        return sorted({labels[name] for labels in found if name in labels})
+
+    def series(self, start: int, end: int, selectors: Sequence[str], reader: Reader = Reader()) -> list[dict[str, str]]:
+        """List the streams in a time range that meet one of the selectors."""
+        return self._stream_labels(start, end, selectors or [""], reader)
+
+    # ---- inside ----
+
+    def _stream_labels(self, start: int, end: int, selectors: Sequence[str], reader: Reader) -> list[dict[str, str]]:
+        wanted = [parse_matchers(each, selective=False) if each.strip() else () for each in selectors]
+        with self._admitted(reader):
+            limits = self._limits()
+            known = self._catalogue.between(start, end, limits=limits, tag=reader.tag)
+        return [
+            labels
+            for labels in known.labels
+            if any(all(m.matches(labels.get(m.name, "")) for m in matchers) for matchers in wanted)
+        ]
+
+    def _reading(self, reader: Reader) -> Reading:
+        return Reading(self._store, self._catalogue, self._limits(), reader.tag, self._clock.now_ns())
+
+    def _limits(self) -> Limits:
+        return Limits(
+            seconds=self._settings.max_seconds,
+            memory_bytes=self._settings.max_memory_bytes,
+            read_bytes=self._settings.max_read_bytes,
+        )
+
+    @contextmanager
+    def _admitted(self, reader: Reader) -> Iterator[None]:
+        """Count a reader's running questions. Raises Busy when there are too many."""
+        most = self._settings.max_concurrent
+        with self._lock:
+            if self._running[reader.name] >= most:
+                raise Busy(f"{most} queries of this reader are running already (query.max_concurrent)")
+            self._running[reader.name] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[reader.name] -= 1
+                self._running += Counter()
+
+    def _check_span(self, start: int, end: int) -> None:
+        if end - start > self._settings.max_range_days * _DAY_NS:
+            raise BadInput(
+                f"the query time range exceeds the limit: {self._settings.max_range_days} days (query.max_range_days)"
+            )
+
+    def _check_intervals(self, query: tree.Metric) -> None:
+        for each in tree.ranges(query):
+            self._check_span(0, each.range.interval)
+
+    def _check_series(self, count: int) -> None:
+        most = self._settings.max_series
+        if count > most:
+            raise BadInput(
+                f"maximum number of series ({most}) reached for a single query (query.max_series); consider reducing"
+                " query cardinality by adding more specific stream selectors, reducing the time range, or aggregating"
+                " results with functions like sum(), count() or topk()"
+            )
+
+    def _lines(self, query: tree.LogQuery, question: Range, reading: Reading) -> Streams:
+        if question.limit > self._settings.max_entries:
+            raise BadInput(
+                f"max entries limit per query exceeded, limit > max_entries ({question.limit} >"
+                f" {self._settings.max_entries}, query.max_entries)"
+            )
+        found = evaluate.logs(
+            query,
+            reading,
+            question.start,
+            question.end,
+            limit=question.limit,
+            forward=question.forward,
+            interval_ns=question.interval,
+        )
+        return Streams(streams_of(found, categorized=question.categorized))
+
+    def _matrix(self, query: tree.Metric, question: Range, reading: Reading) -> MatrixAnswer:
+        self._check_intervals(query)
+        grid = Grid(question.start, question.end, question.step)
+        found = evaluate.metric(query, reading, grid)
+        moments = grid.moments()
+        if not isinstance(found, Matrix):
+            return MatrixAnswer([Series((), [(moment, found) for moment in moments])])
+        found = found.without_empty()
+        self._check_series(len(found.labels))
+        series = []
+        for row, labels in enumerate(found.labels):
+            values, present = found.values[row].tolist(), found.present[row].tolist()
+            points = [
+                (moment, value) for moment, value, is_there in zip(moments, values, present, strict=True) if is_there
+            ]
+            series.append(Series(labels, points))
+        return MatrixAnswer(sorted(series, key=lambda each: each.labels))
+
+
+def streams_of(found: Sequence[Entry], *, categorized: bool) -> list[Stream]:
+    """Put entries together by their labels; streams in the order of labels, lines in their own."""
+    streams: dict[LabelSet, list[Line]] = {}
+    for entry in found:
+        parsed = dict(entry.parsed)
+        if entry.error:
+            parsed[tree.ERROR] = entry.error
+        if entry.details:
+            parsed[tree.ERROR_DETAILS] = entry.details
+        labels = entry.base if categorized else {**entry.base, **entry.metadata, **parsed}
+        streams.setdefault(label_set(labels), []).append(Line(entry.ts, entry.line, entry.metadata, parsed))
+    return [Stream(labels, lines) for labels, lines in sorted(streams.items())]
+
+
+def _is_sorted(query: tree.Metric) -> bool:
+    """Say whether a query asks for an order by value anywhere."""
+    if isinstance(query, tree.VectorAggregation):
+        return query.op in ("sort", "sort_desc") or _is_sorted(query.operand)
+    if isinstance(query, tree.BinaryOperation):
+        return _is_sorted(query.left) or _is_sorted(query.right)
+    return isinstance(query, tree.LabelReplace) and _is_sorted(query.operand)
+
+
+def _check_approximate(query: tree.Query) -> None:
+    """Refuse approx_topk over a time range, as Loki does."""
+
+    def check(metric: tree.Metric) -> tree.Metric:
+        if isinstance(metric, tree.VectorAggregation) and metric.op == "approx_topk":
+            raise BadInput("approx_topk is only supported on instant queries")
+        return metric
+
+    passes.map_metric(query, check)
+
+
+def _entries(result: Result) -> int:
+    if isinstance(result, Streams):
+        return sum(len(stream.lines) for stream in result.streams)
+    return len(result.series) if isinstance(result, MatrixAnswer | VectorAnswer) else 1

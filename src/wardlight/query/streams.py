@@ -1,0 +1,118 @@
+"""Which streams there are: every record names its stream, and a query's matchers are decided on the few distinct ones.
+
+What a part of the store holds never changes, so each part is asked once for its streams; a question about a time range
+costs one look at the list of parts. What is told is thereby a little more than asked: the streams of all parts that
+touch the range.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from wardlight.query.sql import Binder
+from wardlight.query.tree import Matcher
+from wardlight.records import labels_of
+from wardlight.store import Limits, LogStore
+
+_PARTS = (
+    "SELECT name, toUnixTimestamp(min_time) AS first, toUnixTimestamp(max_time) AS last FROM system.parts"
+    " WHERE active AND rows > 0 AND database = currentDatabase() AND table = 'logs'"
+)
+_TRIES = 5
+
+
+@lru_cache(maxsize=100_000)
+def _labels(stream: str) -> dict[str, str]:
+    return labels_of(stream)
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Some distinct streams, and what they have in common."""
+
+    names: tuple[str, ...]
+
+    @cached_property
+    def labels(self) -> list[dict[str, str]]:
+        """Each stream's labels, in the order of `names`; not to be changed."""
+        return [_labels(name) for name in self.names]
+
+    @cached_property
+    def somewhere(self) -> frozenset[str]:
+        """Label names that at least one stream has."""
+        return frozenset(name for labels in self.labels for name in labels)
+
+    @cached_property
+    def everywhere(self) -> frozenset[str]:
+        """Label names that all streams have."""
+        return frozenset(name for name in self.somewhere if all(name in labels for labels in self.labels))
+
+    def matching(self, matchers: Sequence[Matcher]) -> Streams:
+        """Keep the streams that meet all matchers."""
+        return Streams(
+            tuple(
+                name
+                for name, labels in zip(self.names, self.labels, strict=True)
+                if all(matcher.matches(labels.get(matcher.name, "")) for matcher in matchers)
+            )
+        )
+
+
+class StreamCatalogue:
+    """The streams of every part of the store, remembered."""
+
+    def __init__(self, store: LogStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._known: dict[str, frozenset[str]] = {}
+
+    def between(self, start_ns: int, end_ns: int, *, limits: Limits = Limits(), tag: str = "") -> Streams:
+        """Name the streams of parts that touch a time range, sorted."""
+        if self._store.where.cluster:
+            # The same name means another part on each shard.
+            return self._scan(start_ns, end_ns, limits, tag)
+        touching = self._touching(start_ns, end_ns, limits, tag)
+        for _ in range(_TRIES):
+            new = [name for name in touching if name not in self._known]
+            if not new:
+                known = self._known
+                found = {stream for name in touching for stream in known.get(name, ())}
+                return Streams(tuple(sorted(found)))
+            binder = Binder()
+            sql = f"SELECT DISTINCT stream FROM logs WHERE _part IN {binder.texts(new)}"  # noqa: S608 -- bound
+            streams = self._store.select(sql, binder.params, limits=limits, tag=tag)
+            # Only of a part that is still there do we know that it was read: another may have been merged away before.
+            touching = self._touching(start_ns, end_ns, limits, tag)
+            self._learn(new, frozenset(streams["stream"].to_pylist()), touching)
+        return self._scan(start_ns, end_ns, limits, tag)
+
+    def _touching(self, start_ns: int, end_ns: int, limits: Limits, tag: str) -> list[str]:
+        """Name the active parts that touch a time range; forget those that are gone."""
+        parts = self._store.select(_PARTS, limits=limits, tag=tag).to_pylist()
+        with self._lock:
+            active = {part["name"] for part in parts}
+            if not active.issuperset(self._known):
+                self._known = {name: streams for name, streams in self._known.items() if name in active}
+        return [
+            part["name"]
+            for part in parts
+            if part["first"] * 1_000_000_000 <= end_ns and (part["last"] + 1) * 1_000_000_000 > start_ns
+        ]
+
+    def _learn(self, parts: list[str], streams: frozenset[str], active: list[str]) -> None:
+        """Note the streams of parts that were read together, if they are still there."""
+        with self._lock:
+            self._known = {**self._known, **{name: streams for name in parts if name in active}}
+
+    def _scan(self, start_ns: int, end_ns: int, limits: Limits, tag: str) -> Streams:
+        """Read the streams themselves: for a store whose parts change faster than we look."""
+        binder = Binder()
+        sql = (
+            "SELECT DISTINCT stream FROM logs WHERE"  # noqa: S608
+            f" ts >= {binder.moment(start_ns)} AND ts <= {binder.moment(end_ns)}"
+        )
+        found = self._store.select(sql, binder.params, limits=limits, tag=tag)
+        return Streams(tuple(sorted(found["stream"].to_pylist())))
