@@ -82,11 +82,13 @@ class Keeper:
     def look(self) -> None:
         """Do what is due: the disk always, retention hourly, measuring each minute."""
         now = self._clock.monotonic()
-        if now >= self._next_pass:
-            self._retention.run()
-            self._next_pass = now + (MEASURE_SECONDS if self._retention.stopped else PASS_SECONDS)
-        self._pressure.relieve()
-        self._gauges.disk(self._free(), full=self._pressure.full)
+        try:
+            if now >= self._next_pass:
+                self._retention.run()
+                self._next_pass = now + (MEASURE_SECONDS if self._retention.stopped else PASS_SECONDS)
+        finally:
+            self._pressure.relieve()
+            self._gauges.disk(self._free(), full=self._pressure.full)
         if now >= self._next_measure:
             self._measure()
             self._next_measure = now + MEASURE_SECONDS

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,12 +81,12 @@ def drill(target: Place, entry: str, scratch: Path | None = None) -> Restored:
 def _restore_logs(target: Place, found: Manifest, directory: Path) -> None:
     """Restore the log store as it was, compare, and only then bring its tables up to date."""
     on = f" SETTINGS base_backup = {target.engine(f'{found.base}/{LOGS}')}" if found.base else ""
-    store = EmbeddedStore(directory, readers=1, migrate=False)
-    try:
-        store.manage(f"RESTORE TABLE logs, TABLE migrations FROM {target.engine(f'{found.id}/{LOGS}')}{on}")
+    with closing(EmbeddedStore(directory, readers=1, migrate=False)) as store:
+        try:
+            store.manage(f"RESTORE TABLE logs, TABLE migrations FROM {target.engine(f'{found.id}/{LOGS}')}{on}")
+        except Problem as problem:
+            raise Mismatch(f"the engine can't read the logs of backup {found.id}: {problem}") from problem
         _compare(found.partitions, manifest.digests(store, "logs"))
-    finally:
-        store.close()
 
 
 def _compare(saved: Sequence[Partition], restored: Sequence[Partition]) -> None:

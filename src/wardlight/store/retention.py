@@ -53,22 +53,20 @@ class Retention:
         """Make one pass."""
         now = moment(self._clock.now_ns())
         found = partitions(self._store)
-        self._check(now, found)
-        if self.stopped:
-            return
-        for partition in expired(found, self._settings, now):
-            self._remover.remove(partition, "expired", may_reduce=True)
-
-    def _check(self, now: datetime, found: Sequence[Partition]) -> None:
-        """Decide whether the clock is plausible; remember it if so."""
-        fact = self._facts.get(CLOCK)
-        newest = max((partition.newest for partition in found), default=now)
-        trusted = fact.at if fact else min(newest, now)
+        trusted = self._trusted(found, now)
         self.stopped = now - trusted > PLAUSIBLE_STEP
         if self.stopped:
             _log.error(
                 "retention is stopped: the clock says %s, and it was last trusted at %s; if it is right, "
                 "confirm it with `wardlight store confirm-clock`", now, trusted,
             )  # fmt: skip
-        elif fact is None or now > trusted:
-            self._facts.put(CLOCK, now)
+            return
+        for partition in expired(found, self._settings, now):
+            self._remover.remove(partition, "expired", may_reduce=True)
+        # Last, because a full disk has no room for it.
+        self._facts.put(CLOCK, max(now, trusted))
+
+    def _trusted(self, found: Sequence[Partition], now: datetime) -> datetime:
+        """Return the latest time that is believed: of the last pass, else of the newest record that isn't ahead."""
+        fact = self._facts.get(CLOCK)
+        return fact.at if fact else min(max((one.newest for one in found), default=now), now)
