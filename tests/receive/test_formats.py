@@ -85,7 +85,7 @@ def test_what_web_servers_write(make: Make) -> None:
     assert first["time"] == "2025-12-31T23:00:00+01:00"
     assert (first["client.address"], first["http.response.status_code"], first["level"]) == ("10.0.0.1", "200", "info")
     assert (second["user.id"], second["http.request.method"], second["level"]) == ("ada", "POST", "error")
-    assert (second["http.response.body.size"], second["http.request.header.referer"]) == ("", "http://x/")
+    assert ("http.response.body.size" in second, second["http.request.header.referer"]) == (False, "http://x/")
 
 
 def test_postgresqls_messages_keep_their_details_and_continuation_lines(make: Make) -> None:

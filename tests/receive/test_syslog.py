@@ -62,7 +62,7 @@ def test_nil_values_are_absent_and_the_time_is_that_of_arrival() -> None:
         (r'[a b="\"\\\]"] x', {"a_b": '"\\]'}, "x"),
         (r'[a b="\n"] x', {"a_b": r"\n"}, "x"),
         ('[a b="] x"] y', {"a_b": "] x"}, "y"),
-        ('[a b=""] x', {}, "x"),
+        ('[a b=""] x', {"a_b": ""}, "x"),
         ('[a b="ü"] [not="data"]', {"a_b": "ü"}, '[not="data"]'),
         ('[a b="c"] say "x" [y] z', {"a_b": "c"}, 'say "x" [y] z'),
     ],

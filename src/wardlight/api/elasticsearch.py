@@ -58,10 +58,13 @@ def router(sink: Sink, settings: Receive, clock: Clock) -> APIRouter:
     intake = _Bulk(sink, settings, clock)
     for prefix in ("", PREFIX):
         for path in ("/_bulk", "/{index}/_bulk"):
-            routes.add_api_route(
-                prefix + path, intake.bulk, methods=["POST"], summary="Take logs as Elasticsearch does",
-                openapi_extra=_BODY, include_in_schema=not prefix,
-            )  # fmt: skip
+            routes.post(
+                prefix + path,
+                summary="Take logs as Elasticsearch does",
+                openapi_extra=_BODY,
+                include_in_schema=not prefix,
+            )(intake.bulk)
+            routes.put(prefix + path, include_in_schema=False)(intake.bulk)  # Elastic's own client does so
     _questions(routes)
     return routes
 

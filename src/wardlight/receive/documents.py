@@ -43,6 +43,7 @@ OWN_LABELS = "labels"
 """An object of this name holds labels, where `own_labels` says so."""
 
 _DEEPEST = 16
+_NOT_FLAT = {dict, type(None)}
 _PINO = {10: 1, 20: 5, 30: 9, 40: 13, 50: 17, 60: 21}
 _UNREADABLE = "has a time that can't be read; use ISO 8601 or a number since 1970"
 
@@ -87,7 +88,7 @@ def decode(
     found = _Found()
     indexed = {**LABEL_NAMES, **{label_name(name): (name,) for name in settings.index_labels if not _known(name)}}
     for given in objects:
-        flat = given if dict not in map(type, given.values()) else dict(_flatten(given, "", 0))
+        flat = given if _NOT_FLAT.isdisjoint(map(type, given.values())) else dict(_flatten(given, "", 0))
         keys = tuple(flat)
         shape = shapes.get(keys)
         if shape is None:
@@ -116,11 +117,11 @@ def _known(name: str) -> bool:
 
 
 def _flatten(given: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """Yield the leaves with their dotted names; what lies deeper than anybody reads stays together."""
+    """Yield the leaves with their dotted names, without nulls; what lies deeper than anybody reads stays together."""
     for key, value in given.items():
         if isinstance(value, dict) and depth < _DEEPEST:
             yield from _flatten(value, f"{prefix}{key}.", depth + 1)
-        else:
+        elif value is not None:
             yield prefix + key, value
 
 
@@ -184,11 +185,9 @@ def _severity(level: str | int) -> int:
 
 
 def _text(value: Any) -> str:
-    """Write a value as text: null as nothing, lists and what is left of objects as JSON."""
+    """Write a value as text; lists and what is left of objects as JSON."""
     if isinstance(value, str):
         return value
-    if value is None:
-        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     return _json(value) if isinstance(value, list | dict) else str(value)

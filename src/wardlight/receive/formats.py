@@ -43,6 +43,11 @@ class Format:
     """Whether a line that looks like an entry belongs to the one before."""
 
 
+def _present(document: Document) -> Document:
+    """Leave out what a line doesn't say."""
+    return {name: value for name, value in document.items() if value != ""}
+
+
 _JSON = msgspec.json.Decoder(dict[str, Any])
 _PAIR = re.compile(r'([A-Za-z_@][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s"=]*)(?:\s+|$)')
 _LOGFMT_NAMES = {*TIME_NAMES, "level", "lvl", "msg", "message"}
@@ -102,18 +107,20 @@ def _combined(line: str, _setting: Setting) -> Document | None:
     if found is None or found[4] not in times.MONTHS:
         return None
     address, user, day, month, year, clock, hours, minutes, request, status, size, referer, agent = found.groups()
-    return {
-        "time": f"{year}-{times.MONTHS.index(month) + 1:02}-{day}T{clock}{hours}:{minutes}",
-        "message": line,
-        "level": "error" if status >= "500" else "warn" if status >= "400" else "info",
-        "client.address": address,
-        "user.id": "" if user == "-" else user,
-        "http.request.method": request.partition(" ")[0],
-        "http.response.status_code": status,
-        "http.response.body.size": "" if size == "-" else size,
-        "http.request.header.referer": "" if referer == "-" else referer,
-        "user_agent.original": "" if agent == "-" else agent,
-    }
+    return _present(
+        {
+            "time": f"{year}-{times.MONTHS.index(month) + 1:02}-{day}T{clock}{hours}:{minutes}",
+            "message": line,
+            "level": "error" if status >= "500" else "warn" if status >= "400" else "info",
+            "client.address": address,
+            "user.id": "" if user == "-" else user,
+            "http.request.method": request.partition(" ")[0],
+            "http.response.status_code": status,
+            "http.response.body.size": "" if size == "-" else size,
+            "http.request.header.referer": "" if referer == "-" else referer,
+            "user_agent.original": "" if agent == "-" else agent,
+        }
+    )
 
 
 def _postgresql(line: str, setting: Setting) -> Document | None:
@@ -123,21 +130,23 @@ def _postgresql(line: str, setting: Setting) -> Document | None:
         return None
     time, zone, pid, user, database, word, message = found.groups()
     in_utc = zone in {"UTC", "GMT"}
-    return {
-        "time": time + "Z" if in_utc else times.read(time, setting.zone),
-        "message": message if word == "LOG" else f"{word}:  {message}",
-        "level": _POSTGRESQL_LEVELS.get(word, word.rstrip("12345").lower()),
-        "service.name": "postgresql",
-        "process.pid": pid or "",
-        "db.user": user or "",
-        "db.namespace": database or "",
-    }
+    return _present(
+        {
+            "time": time + "Z" if in_utc else times.read(time, setting.zone),
+            "message": message if word == "LOG" else f"{word}:  {message}",
+            "level": _POSTGRESQL_LEVELS.get(word, word.rstrip("12345").lower()),
+            "service.name": "postgresql",
+            "process.pid": pid or "",
+            "db.user": user or "",
+            "db.namespace": database or "",
+        }
+    )
 
 
 def _postgresql_continues(line: str, before: Document) -> bool:
     """DETAIL, STATEMENT and their like belong to the message of the same process before them."""
     found = _POSTGRESQL.fullmatch(line)
-    return found is not None and found[6] in _POSTGRESQL_PARTS and (found[3] or "") == before.get("process.pid")
+    return found is not None and found[6] in _POSTGRESQL_PARTS and found[3] == before.get("process.pid")
 
 
 def _syslog(line: str, setting: Setting) -> Document | None:
@@ -154,16 +163,18 @@ def _syslog(line: str, setting: Setting) -> Document | None:
     if when == times.UNREADABLE or (priority and int(priority) > 191):
         return None
     facility = FACILITIES[int(priority) // 8] if priority else ""
-    return {
-        "time": when,
-        "message": message or "",
-        "level": level_of(int(SEVERITIES[int(priority) % 8])) if priority else "",
-        "host.name": "" if host == "-" else host,
-        "service.name": "" if tag == "-" else tag,
-        "procid": "" if pid in (None, "-") else pid,
-        "facility": facility,
-        "wardlight.kind": "security" if facility in SECURITY_FACILITIES else "",
-    }
+    return _present(
+        {
+            "time": when,
+            "message": message or "",
+            "level": level_of(int(SEVERITIES[int(priority) % 8])) if priority else "",
+            "host.name": "" if host == "-" else host,
+            "service.name": "" if tag == "-" else tag,
+            "procid": "" if pid in (None, "-") else pid,
+            "facility": facility,
+            "wardlight.kind": "security" if facility in SECURITY_FACILITIES else "",
+        }
+    )
 
 
 def _python(line: str, setting: Setting) -> Document | None:
@@ -180,7 +191,7 @@ def _python(line: str, setting: Setting) -> Document | None:
             level = next(word for word in named.groups() if word and word != named["logger"])
             return {"time": time, "level": level, "logger": named["logger"], "message": named["message"]}
     level_found = _ANY_LEVEL.search(rest, 0, _LEVEL_WITHIN)
-    return {"time": time, "level": level_found[1] if level_found else "", "message": rest}
+    return _present({"time": time, "level": level_found[1] if level_found else "", "message": rest})
 
 
 def _plain(line: str, _setting: Setting) -> Document | None:

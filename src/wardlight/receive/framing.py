@@ -55,28 +55,37 @@ class Framer:
         return [line[: self._limit + 1] for line in lines if line.strip()]
 
     def _by_count(self, buffer: bytes) -> list[bytes]:
-        """Cut by counts; where a count should be and isn't, the line is a message."""
-        messages, at, end = [], 0, len(buffer)
+        """Cut by counts."""
+        messages: list[bytes] = []
+        at, end, limit = 0, len(buffer), self._limit
         self._need = 1
         while at < end:
             blank = buffer.find(b" ", at, at + _LONGEST_COUNT)
-            if blank < 0 and end - at < _LONGEST_COUNT and buffer[at:].isdigit():
-                break  # the count itself isn't complete
             count = buffer[at:blank] if blank > 0 else b""
             if not count.isdigit():
-                stop = buffer.find(b"\n", at)
-                if stop < 0 and end - at <= self._limit:
+                at = self._without_count(buffer, at, messages)
+                if at < 0:
                     break
-                stop = end if stop < 0 else stop
-                messages += [buffer[at:stop][: self._limit + 1]] if buffer[at:stop].strip() else []
-                at = stop + 1
                 continue
-            start, stop = blank + 1, blank + 1 + int(count)
-            if stop > end and end - start <= self._limit:
-                self._need = stop - at if stop - start <= self._limit else start - at + self._limit + 1
+            start = blank + 1
+            stop = start + int(count)
+            if stop > end and end - start <= limit:  # wait until it is there, or too long
+                self._need = min(stop, start + limit + 1) - at
+                self._rest += buffer[at:]
                 break
-            messages.append(buffer[start : min(stop, start + self._limit + 1)])
-            self._skip = max(stop - end, 0)
+            messages.append(buffer[start:stop] if stop - start <= limit else buffer[start : start + limit + 1])
             at = stop
-        self._rest += buffer[at:]
+        self._skip = max(at - end, 0)
         return messages
+
+    def _without_count(self, buffer: bytes, at: int, messages: list[bytes]) -> int:
+        """Take the line as a message where a count should be and isn't; return its end, -1 if that isn't here yet."""
+        stop = buffer.find(b"\n", at)
+        unfinished = len(buffer) - at < _LONGEST_COUNT and buffer[at:].isdigit()
+        if unfinished or (stop < 0 and len(buffer) - at <= self._limit):
+            self._rest += buffer[at:]
+            return -1
+        line = buffer[at : stop if stop >= 0 else len(buffer)]
+        if line.strip():
+            messages.append(line[: self._limit + 1])
+        return at + len(line) + (stop >= 0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from time import gmtime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pyarrow as pa
 
-from wardlight.clock import moment
 from wardlight.problems import BadConfig
 from wardlight.receive.assemble import Ints
 
@@ -22,7 +22,8 @@ _NUMBER = re.compile(r"[+-]?\d{1,19}(?:\.\d+)?")
 _UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000))
 _LEGACY = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_YEARS_BACK = 8
+_YEARS_BACK = 9
+_FARTHEST_ZONE = 14 * 3600
 
 
 def zone_of(name: str, setting: str) -> tzinfo:
@@ -105,8 +106,8 @@ def legacy(text: str, zone: tzinfo, now_ns: int) -> int:
         return UNREADABLE
     month, (day, hour, minute, second) = MONTHS.index(found[1]) + 1, (int(part) for part in found.groups()[1:])
     latest = now_ns + 86_400 * 1_000_000_000
-    this_year = moment(now_ns).year
-    for year in range(this_year + 1, this_year - _YEARS_BACK, -1):
+    last_year = gmtime(latest // 1_000_000_000 + _FARTHEST_ZONE).tm_year
+    for year in range(last_year, last_year - _YEARS_BACK, -1):
         try:
             when = of_datetime(datetime(year, month, day, hour, minute, second, tzinfo=zone))
         except ValueError:
