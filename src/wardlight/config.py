@@ -97,10 +97,27 @@ class Query(Section):
 
     max_entries: Annotated[int, msgspec.Meta(ge=1)] = 5000
     """Most log lines of one answer."""
+    max_series: Annotated[int, msgspec.Meta(ge=1)] = 5000
+    """Most series of one answer."""
+    max_range_days: Days = 366
+    """Longest time range of one query."""
+    max_read_bytes: Bytes = 256 * 1024 * 1024 * 1024
+    """Most bytes that one query reads, uncompressed."""
+    max_concurrent: Annotated[int, msgspec.Meta(ge=1)] = 16
+    """Queries of one reader that run at once."""
     max_seconds: Seconds = 60.0
     """Longest run of one query."""
     max_memory_bytes: Bytes = 2 * 1024 * 1024 * 1024
     """Most memory of one query in the engine."""
+
+
+class Rules(Section):
+    """Alert and recording rules on logs: the files of DATA/rules, and others."""
+
+    files: tuple[str, ...] = ()
+    """Further rule files, as patterns like `/etc/wardlight/rules/**/*.yml`; relative ones to the data directory."""
+    evaluation_seconds: Seconds = 60.0
+    """How far apart the evaluations of a group without `interval` are."""
 
 
 class Retention(Section):
@@ -110,6 +127,17 @@ class Retention(Section):
     error_days: Days = 90
     security_days: Days = 400
     audit_days: Days = 2192
+
+
+class Ledger(Section):
+    """The audit trail as a log that outsiders can verify."""
+
+    origin: str = ""
+    """The log's name, by custom an address without its scheme; empty: this machine's. It can't be changed later."""
+    witnesses: tuple[str, ...] = ()
+    """Who cosigns checkpoints: `VERIFIERKEY URL` each."""
+    timestamp_authority: str = ""
+    """URL of an RFC 3161 service that stamps a checkpoint every day; empty: none."""
 
 
 class Stack(Section):
@@ -131,6 +159,11 @@ class Stack(Section):
     def prometheus_url(self) -> str:
         """Where Prometheus is asked, wherever it runs."""
         return self.prometheus or f"http://127.0.0.1:{self.prometheus_port}"
+
+    @property
+    def alertmanager_url(self) -> str:
+        """Where Alertmanager is told of alerts, wherever it runs."""
+        return self.alertmanager or f"http://127.0.0.1:{self.alertmanager_port}"
 
 
 class Platform(Section):
@@ -160,7 +193,9 @@ class Settings(Section):
     receive: Receive = Receive()
     store: Store = Store()
     query: Query = Query()
+    rules: Rules = Rules()
     retention: Retention = Retention()
+    ledger: Ledger = Ledger()
     stack: Stack = Stack()
     platform: Platform = Platform()
     demo: Demo = Demo()

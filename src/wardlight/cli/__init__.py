@@ -16,6 +16,7 @@ COMMANDS = {
     "serve": ("wardlight.cli.serve:serve", "Run the server alone."),
     "store": ("wardlight.cli.store:store", "Look after the log store: statistics, legal holds."),
     "backup": ("wardlight.cli.backup:backup", "Save everything, restore it, prove that it can be restored."),
+    "check": ("wardlight.cli.check:check", "Say what is wrong with files, before they are used."),
     "ingest": ("wardlight.cli.ingest:ingest", "Send old log files to a running server."),
     "demo": ("wardlight.cli.demo:demo", "Break and mend the demo clinic."),
 }

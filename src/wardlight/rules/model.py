@@ -36,6 +36,10 @@ class Evaluator(Protocol):
         """Evaluate a metric query at a moment; a bare number is one sample without labels. Raises Problem; blocks."""
         ...
 
+    def cancel(self) -> None:
+        """Let what is being evaluated raise Cancelled."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class AlertRule:

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from wardlight import __version__, console
 from wardlight.api import alertmanager, elasticsearch, incidents, ingest, lines, loki
+from wardlight.api import rules as rules_api
 from wardlight.api import store as store_api
 from wardlight.clock import Clock, SystemClock
 from wardlight.config import Settings
@@ -25,6 +26,7 @@ from wardlight.receive.books import Books
 from wardlight.receive.otlp_grpc import OtlpGrpcServer
 from wardlight.receive.sink import Sink
 from wardlight.receive.syslog_server import SyslogServer
+from wardlight.rules import Queries, Ruler
 from wardlight.store import Limits, LogStore, owner
 from wardlight.store.backup import Backups
 from wardlight.store.commit import Fresh, GroupCommit, Pace
@@ -61,6 +63,8 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> Fa
     backups = Backups(data, engine, state, clock, commits.settle)
     running = owner.Running.at(settings.server.listen)
     kept = Incidents(state, clock)
+    queries = QueryService(store, settings.query, clock)
+    ruler = Ruler(Queries(queries), data, settings, state=state, clock=clock, registry=registry)
     overview = Overview(settings.stack.prometheus_url, kept, store, clock)
 
     listeners = (SyslogServer(sink, settings.receive, clock), OtlpGrpcServer(sink, settings.receive, clock))
@@ -68,7 +72,7 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> Fa
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with opened, owner.announced(data, running):
-            async with keeper.running(), AsyncExitStack() as listening:
+            async with keeper.running(), ruler.running(), AsyncExitStack() as listening:
                 listening.push_async_callback(overview.aclose)
                 for listener in listeners:
                     listening.push_async_callback(listener.close)
@@ -79,11 +83,12 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> Fa
     app.add_exception_handler(Problem, _told)
     for door in (ingest, lines, elasticsearch):
         app.include_router(door.router(sink, settings.receive, clock))
-    app.include_router(loki.router(QueryService(store, settings.query, clock)))
+    app.include_router(loki.router(queries))
+    app.include_router(rules_api.router(ruler))
     app.include_router(alertmanager.router(kept))
     app.include_router(incidents.router(kept))
     app.include_router(
-        store_api.router(lambda: measure(engine, settings, free(), clock.now_ns()), backups, running.key)
+        store_api.router(lambda: measure(store, settings, free(), clock.now_ns()), backups, running.key)
     )
     app.include_router(console.router(overview))
     _health(app, registry, store)

@@ -1,0 +1,38 @@
+"""`wardlight check`: say what is wrong with a file before it is used."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from wardlight.problems import BadConfig
+
+
+@click.group()
+def check() -> None:
+    """Say what is wrong with files, before they are used."""
+
+
+@check.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, exists=True, path_type=Path))
+def rules(files: tuple[Path, ...]) -> None:
+    """Check rule files: alert and recording rules on logs.
+
+    Everything that is wrong is said with its line. Exits with 0 only if all is well, else with 78.
+    """
+    from wardlight.rules.files import read
+
+    well = True
+    for path in files:
+        try:
+            groups = read(path.read_bytes(), str(path), interval_ns=1)
+        except BadConfig as problem:
+            click.echo(str(problem), err=True)
+            well = False
+        else:
+            count = sum(len(group.rules) for group in groups)
+            click.echo(f"{path}: {len(groups)} groups, {count} rules, all well")
+    if not well:
+        sys.exit(BadConfig.exit_code)
