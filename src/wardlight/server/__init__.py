@@ -40,9 +40,17 @@ from wardlight.store.stats import measure
 
 def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> FastAPI:
     """Open everything under `data` and return the application; its shutdown closes everything again."""
-    clock = clock or SystemClock()
     refuse_unfinished(data)
     opened = ExitStack()
+    try:
+        return _put_together(settings, data, clock or SystemClock(), opened)
+    except BaseException:
+        opened.close()  # the engine doesn't survive an exit while it is open
+        raise
+
+
+def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStack) -> FastAPI:
+    """Open the parts, each with how to close it, and join them."""
     engine = _engine(settings, data)
     opened.callback(engine.close)
     registry = _registry()
