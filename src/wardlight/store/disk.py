@@ -61,6 +61,8 @@ def growth(found: Sequence[Partition], now: datetime) -> dict[str, float]:
 
 def days_left(found: Sequence[Partition], settings: Days, spare: int, now: datetime) -> float:
     """Reckon after how many days `spare` bytes are used up, with retention going on; infinity beyond the horizon."""
+    if spare < 0:
+        return 0.0
     rates = growth(found, now)
     leaving: dict[int, int] = defaultdict(int)
     for one in found:
@@ -70,7 +72,7 @@ def days_left(found: Sequence[Partition], settings: Days, spare: int, now: datet
         # After its days a kind loses what it gains.
         grown = sum(rate for kind, rate in rates.items() if day <= days_of(settings, kind)) - leaving.get(day + 1, 0)
         if grown > left:
-            return day + max(0.0, left / grown)
+            return day + left / grown
         left -= grown
     return float("inf")
 

@@ -33,7 +33,8 @@ class Gauges:
             ["kind", "reason"], registry=registry,
         )  # fmt: skip
         for kind in KINDS:
-            self._removed.labels(kind, "disk")
+            for reason in ("expired", "disk", "held"):
+                self._removed.labels(kind, reason)
         self._stopped = gauge("retention_stopped", "1 while retention doesn't trust the clock.")
         self._holds = gauge("legal_holds", "Legal holds in force.")
         self._failures = Counter("wardlight_keeping_failures", "Passes of the keeper that failed.", registry=registry)
