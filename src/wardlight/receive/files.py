@@ -24,8 +24,8 @@ _FOREIGN = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"\x04\x22
 _CHUNK = 1 << 20
 _LONGEST_LINE = 1 << 19
 _LONGEST_ENTRY = 1 << 19
-_BATCH_ENTRIES = 1000
-_BATCH_BYTES = 1 << 20
+_BATCH_ENTRIES = 5000
+_BATCH_BYTES = 1 << 21
 _LOOKED_AT = 64
 
 
