@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import batch
 
 from wardlight.clock import SystemClock
-from wardlight.problems import BadInput, Busy, Unavailable
+from wardlight.problems import BadInput, Busy, NotFound, Unavailable
 from wardlight.records import Decoded
 from wardlight.store.commit import Commit, Fresh, GroupCommit, Key, Pace
 from wardlight.store.embedded import EmbeddedStore
@@ -182,19 +182,57 @@ def test_what_the_engine_lacks_at_closing_is_there_after_the_next_start(begin: B
     assert count(engine) == 1
 
 
-def test_what_the_engine_refuses_is_set_aside_and_costs_nobody_else(
-    begin: Begin, engine: Engine, tmp_path: Path
-) -> None:
+def test_what_the_engine_refuses_is_a_dead_letter_and_costs_nobody_else(begin: Begin, engine: Engine) -> None:
     engine.poison = BadInput("no")
     commits = begin()
     for line in ("good", "poison", "fine"):
         commits.submit(batch(line)).done.result(10)
     commits.settle()
     assert count(engine) == 2
-    (dead,) = (tmp_path / "journal" / "dead").iterdir()
-    from wardlight.store.journal import _read
+    assert [letters.records for letters in commits.dead_letters()] == [1]
 
-    assert [rows["body"].to_pylist() for rows in _read(dead).batches] == [["poison"]]
+
+def test_dead_letters_can_be_replayed(begin: Begin, engine: Engine) -> None:
+    engine.poison = BadInput("no")
+    commits = begin()
+    commits.submit(batch("poison")).done.result(10)
+    commits.settle()
+    (letters,) = commits.dead_letters()
+    engine.poison = None
+    assert commits.replay(letters.name) == 1
+    commits.settle()
+    assert (count(engine), commits.dead_letters()) == (1, [])
+
+
+def test_dead_letters_that_are_refused_again_stay_dead_letters(begin: Begin, engine: Engine) -> None:
+    engine.poison = BadInput("no")
+    commits = begin()
+    commits.submit(batch("poison")).done.result(10)
+    commits.settle()
+    commits.replay(commits.dead_letters()[0].name)
+    commits.settle()
+    assert [letters.records for letters in commits.dead_letters()] == [1]
+
+
+def test_unknown_dead_letters_are_not_found(begin: Begin) -> None:
+    with pytest.raises(NotFound):
+        begin().replay("../../etc/passwd")
+
+
+def test_the_oldest_dead_letters_give_way_and_are_counted(
+    begin: Begin, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wardlight.store.journal.MAX_DEAD_BYTES", 1)
+    engine.poison = BadInput("no")
+    told: list[Commit] = []
+    commits = begin(told=told.append)
+    for _ in range(2):
+        commits.submit(batch("poison")).done.result(10)
+        commits.settle()
+    assert len(commits.dead_letters()) == 1
+    assert [(commit.stage, commit.rows) for commit in told if commit.stage in {"dead", "removed"}] == [
+        ("dead", 1), ("dead", 1), ("removed", 1),
+    ]  # fmt: skip
 
 
 def journal(tmp_path: Path) -> Journal:

@@ -1,4 +1,4 @@
-"""The log store as JSON: `GET /api/v1/store/stats` and `POST /api/v1/store/backups`.
+"""The log store as JSON: statistics, backups, dead letters, under `/api/v1/store`.
 
 Statistics are `wardlight.store.stats.StoreStats`. A backup is asked for by the data directory's owner, with the key of
 `wardlight.store.owner` as bearer token; the answer comes when it is whole:
@@ -18,6 +18,8 @@ from fastapi import APIRouter, Depends, Header
 
 from wardlight.problems import Denied
 from wardlight.store.backup import Backups
+from wardlight.store.commit import GroupCommit
+from wardlight.store.journal import DeadLetters
 from wardlight.store.stats import StoreStats
 
 
@@ -40,7 +42,14 @@ class BackupMade:
     files: int
 
 
-def router(measure: Callable[[], StoreStats], backups: Backups, key: str) -> APIRouter:
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """Dead letters that the engine was offered once more."""
+
+    records: int
+
+
+def router(measure: Callable[[], StoreStats], backups: Backups, commits: GroupCommit, key: str) -> APIRouter:
     """Make the routes of the store."""
     routes = APIRouter(prefix="/api/v1/store", tags=["store"])
 
@@ -58,5 +67,13 @@ def router(measure: Callable[[], StoreStats], backups: Backups, key: str) -> API
         return BackupMade(
             id=made.id, base=made.base, records=made.records, partitions=len(made.partitions), files=len(made.files)
         )
+
+    @routes.get("/dead", summary="List acknowledged records that the engine refused", dependencies=[Depends(owner)])
+    def dead() -> list[DeadLetters]:
+        return commits.dead_letters()
+
+    @routes.post("/dead/{name}/replay", summary="Offer dead letters once more", dependencies=[Depends(owner)])
+    def replay(name: str) -> Replayed:
+        return Replayed(records=commits.replay(name))
 
     return routes

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from wardlight.cli import options, owner
+from wardlight.cli.dead import dead
 from wardlight.clock import moment
 from wardlight.config import load
 from wardlight.problems import BadInput
@@ -25,6 +26,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="The same as JSON."
 @click.group()
 def store() -> None:
     """Look after the log store."""
+
+
+store.add_command(dead)
 
 
 @store.command()

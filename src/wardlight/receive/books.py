@@ -26,6 +26,7 @@ class Books:
         self._repeated = counter("receive_repeated_requests", "Requests that were on disk already.", "protocol")
         self._bytes = counter("receive_bytes", "Bytes of requests as sent.", "protocol")
         self._failures = counter("commit_failures", "Writes to the journal or the engine that failed.", "stage")
+        self._dead = counter("dead_letters", "Records that the engine refused, and of them those removed.", "fate")
         self._commit = Histogram(
             "wardlight_commit_duration_seconds", "Time to write to the journal or the engine.", ["stage"],
             registry=registry, buckets=_BUCKETS,
@@ -60,7 +61,10 @@ class Books:
         self._failed.labels(protocol, str(problem.status)).inc()
 
     def committed(self, commit: Commit) -> None:
-        """Count a write to the journal or the engine."""
+        """Count a write to the journal or the engine, or records that became dead letters."""
+        if commit.stage in {"dead", "removed"}:
+            self._dead.labels(commit.stage).inc(commit.rows)
+            return
         self._commit.labels(commit.stage).observe(commit.seconds)
         if commit.failed:
             self._failures.labels(commit.stage).inc()

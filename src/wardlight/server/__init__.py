@@ -96,7 +96,7 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
     app.include_router(alertmanager.router(kept))
     app.include_router(incidents.router(kept))
     app.include_router(
-        store_api.router(lambda: measure(store, settings, free(), clock.now_ns()), backups, running.key)
+        store_api.router(lambda: measure(store, settings, free(), clock.now_ns()), backups, commits, running.key)
     )
     app.include_router(console.router(overview))
     _health(app, registry, store)

@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import pyarrow as pa
 
 from wardlight.problems import Busy, Problem, Unavailable
 from wardlight.records import Decoded
 from wardlight.store import Limits, LogStore, Where
-from wardlight.store.journal import KEPT_KEYS, Journal, Segment
+from wardlight.store.journal import KEPT_KEYS, KEY_BYTES, DeadLetters, Journal, Segment
 from wardlight.store.params import Param
 
 _log = logging.getLogger(__name__)
@@ -165,6 +166,22 @@ class GroupCommit:
             self._changed.wait_for(lambda: self._flushed >= target or self._closing, seconds)
             self._readers -= 1
             return self._flushed >= target
+
+    def dead_letters(self) -> list[DeadLetters]:
+        """List acknowledged records that the engine refused, oldest first."""
+        return self._journal.dead_letters()
+
+    def replay(self, name: str) -> int:
+        """Offer dead letters to the engine once more; returns how many records they are. Raises NotFound, Busy.
+
+        Under keys of their own: should we die before they are forgotten, replaying them again writes nothing twice.
+        """
+        segment = self._journal.read_dead(name)
+        for at, batch in enumerate(segment.batches):
+            key = blake2b(f"dead:{name}:{at}".encode(), digest_size=KEY_BYTES).digest()
+            self.submit(batch, Key(key, lasting=True)).done.result()
+        self._journal.forget_dead(name)
+        return segment.rows
 
     def close(self) -> None:
         """Write what waits, insert what is written, stop."""
@@ -315,7 +332,13 @@ class GroupCommit:
                 _log.exception("the engine refuses %d records", batch.num_rows)
                 refused.append(batch)
         if refused:
-            _log.error("records that the engine refuses are kept in %s", self._journal.set_aside(segment, refused))
+            removed = self._journal.set_aside(segment, refused)
+            rows = sum(batch.num_rows for batch in refused)
+            self._told(Commit("dead", rows, 0.0, failed=True))
+            _log.error("%d records that the engine refuses are dead letters %s", rows, segment.token)
+            for letters in removed:
+                self._told(Commit("removed", letters.records, 0.0, failed=True))
+                _log.error("dead letters %s, the oldest, were removed: %d records", letters.name, letters.records)
 
 
 class Fresh:

@@ -29,10 +29,12 @@ import pyarrow as pa
 from isal import isal_zlib
 
 from wardlight.clock import Clock
-from wardlight.problems import Unavailable
+from wardlight.problems import NotFound, Unavailable
 from wardlight.records import Decoded
 
 KEY_BYTES = 16
+MAX_DEAD_BYTES = 1024**3
+"""Most disk for records that the engine refuses."""
 KEPT_KEYS = 100_000
 """Idempotency keys that are remembered across restarts, the newest."""
 
@@ -65,6 +67,17 @@ class Segment:
     def token(self) -> str:
         """Name for the engine's deduplication; never used twice."""
         return self.path.stem
+
+
+@dataclass(frozen=True)
+class DeadLetters:
+    """Records that were acknowledged and that the engine refuses."""
+
+    name: str
+    records: int
+    bytes: int
+    since_ns: int
+    """When their segment was begun, nanoseconds since 1970."""
 
 
 class Journal:
@@ -135,9 +148,12 @@ class Journal:
                 os.fsync(file.fileno())
         segment.path.unlink(missing_ok=True)
 
-    def set_aside(self, segment: Segment, refused: Sequence[Decoded]) -> Path:
-        """Keep the batches of a segment that the engine refuses where they block nobody."""
-        path = self._directory / "dead" / segment.path.name
+    def set_aside(self, segment: Segment, refused: Sequence[Decoded]) -> list[DeadLetters]:
+        """Keep the batches of a segment that the engine refuses where they block nobody, as dead letters.
+
+        Beyond `MAX_DEAD_BYTES` the oldest dead letters are removed; returns those.
+        """
+        path = self._dead / segment.path.name
         path.parent.mkdir(exist_ok=True, mode=0o700)
         with path.open("wb") as file:
             for batch in refused:
@@ -145,7 +161,34 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         _sync_directory(path.parent)
-        return path
+        kept = self.dead_letters()
+        removed = []
+        while sum(letters.bytes for letters in kept) > MAX_DEAD_BYTES and len(kept) > 1:
+            removed.append(kept.pop(0))
+            self.forget_dead(removed[-1].name)
+        return removed
+
+    def dead_letters(self) -> list[DeadLetters]:
+        """List the dead letters, oldest first."""
+        paths = sorted(self._dead.glob("*.segment"))
+        return [
+            DeadLetters(path.stem, _read(path).rows, path.stat().st_size, int(path.stem.split("-")[0]))
+            for path in paths
+        ]
+
+    def read_dead(self, name: str) -> Segment:
+        """Read dead letters by name. Raises NotFound."""
+        if name not in {letters.name for letters in self.dead_letters()}:
+            raise NotFound(f"there are no dead letters {name[:60]!r}; `wardlight store dead list` has their names")
+        return _read(self._dead / f"{name}.segment")
+
+    def forget_dead(self, name: str) -> None:
+        """Remove dead letters."""
+        (self._dead / f"{name}.segment").unlink(missing_ok=True)
+
+    @property
+    def _dead(self) -> Path:
+        return self._directory / "dead"
 
     def _segment(self) -> Segment:
         """Return the open segment; makes one, with its name on disk, if there is none."""
