@@ -235,9 +235,8 @@ class _Attributes:
         return pa.array(values, pa.binary(size))
 
     def map(self) -> pa.MapArray:
-        """Return what is left as a map column; nameless and empty attributes are left out."""
-        values = self.columns.values
-        kept = self.kept & (pc.binary_length(values).to_numpy(zero_copy_only=False) > 0)
+        """Return what is left as a map column. An empty attribute is not an absent one."""
+        values, kept = self.columns.values, self.kept
         counts = np.bincount(self.row[kept], minlength=self.rows)
         offsets = np.zeros(self.rows + 1, np.int32)
         np.cumsum(counts, out=offsets[1:])
@@ -326,8 +325,12 @@ def _streams(columns: Columns, kind: Ints, level: Ints, *, derive: bool) -> pa.D
         labels = dict(columns.groups[at_group])
         if derive:
             labels = _derived(labels, KINDS[at_kind], LEVELS[at_level] if at_level < len(LEVELS) else "unknown")
-        streams.append(stream_of(labels))
-    return pa.DictionaryArray.from_arrays(pa.array(index, pa.int32()), pa.array(streams, pa.string()))
+        # An empty label is no label, as Prometheus and Loki have it.
+        streams.append(stream_of({name: value for name, value in labels.items() if value}))
+    # Groups may have equal labels, and the engine refuses a dictionary that says the same twice.
+    place = {stream: at for at, stream in enumerate(dict.fromkeys(streams))}
+    codes = np.array([place[stream] for stream in streams], np.int32)[index]
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(list(place), pa.string()))
 
 
 def _derived(labels: dict[str, Any], kind: str, level: str) -> dict[str, str]:
