@@ -27,14 +27,14 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Settings that belong together."""
 
 
-class Server(Section):
+class Server(Section, frozen=True):
     """The server itself."""
 
     listen: str = "127.0.0.1:8480"
     """Address and port to listen on."""
 
 
-class Receive(Section):
+class Receive(Section, frozen=True):
     """What senders may do."""
 
     derive_labels: bool = True
@@ -71,7 +71,7 @@ class Receive(Section):
     """Time zone of RFC 3164's times, an IANA name; empty: this machine's."""
 
 
-class Store(Section):
+class Store(Section, frozen=True):
     """The log store."""
 
     clickhouse: str = ""
@@ -92,7 +92,7 @@ class Store(Section):
     """Warn when the disk, at the growth of the last day, lasts no longer."""
 
 
-class Query(Section):
+class Query(Section, frozen=True):
     """What readers may do."""
 
     max_entries: Annotated[int, msgspec.Meta(ge=1)] = 5000
@@ -111,7 +111,7 @@ class Query(Section):
     """Most memory of one query in the engine."""
 
 
-class Rules(Section):
+class Rules(Section, frozen=True):
     """Alert and recording rules on logs: the files of DATA/rules, and others."""
 
     files: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ class Rules(Section):
     """How far apart the evaluations of a group without `interval` are."""
 
 
-class Retention(Section):
+class Retention(Section, frozen=True):
     """How long each kind is kept."""
 
     application_days: Days = 30
@@ -129,7 +129,7 @@ class Retention(Section):
     audit_days: Days = 2192
 
 
-class Ledger(Section):
+class Ledger(Section, frozen=True):
     """The audit trail as a log that outsiders can verify."""
 
     origin: str = ""
@@ -140,7 +140,7 @@ class Ledger(Section):
     """URL of an RFC 3161 service that stamps a checkpoint every day; empty: none."""
 
 
-class Stack(Section):
+class Stack(Section, frozen=True):
     """The parts beside the server. An address means: it runs elsewhere; empty: `wardlight up` starts it."""
 
     prometheus: str = ""
@@ -166,7 +166,7 @@ class Stack(Section):
         return self.alertmanager or f"http://127.0.0.1:{self.alertmanager_port}"
 
 
-class Platform(Section):
+class Platform(Section, frozen=True):
     """The platform that is watched."""
 
     database: str = ""
@@ -179,14 +179,14 @@ class Platform(Section):
     """URL that reads the canary patient's record: proof that patient records are accessible."""
 
 
-class Demo(Section):
+class Demo(Section, frozen=True):
     """Willow Clinic, started by `wardlight up --demo`."""
 
     app_port: Port = 8490
     database_port: Port = 8491
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     """The whole tree."""
 
     server: Server = Server()

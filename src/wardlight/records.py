@@ -40,7 +40,7 @@ COLUMN_ATTRIBUTES = {
 }
 """Attributes that are columns: label name to column."""
 
-Decoded = NewType("Decoded", pa.RecordBatch)
+Decoded = NewType("Decoded", pa.RecordBatch)  # type: ignore[valid-newtype]  # Arrow has no types to offer
 """A batch as its sender meant it."""
 
 LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
