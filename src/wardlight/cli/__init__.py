@@ -17,6 +17,7 @@ COMMANDS = {
     "store": ("wardlight.cli.store:store", "Look after the log store: statistics, legal holds."),
     "backup": ("wardlight.cli.backup:backup", "Save everything, restore it, prove that it can be restored."),
     "check": ("wardlight.cli.check:check", "Say what is wrong with files, before they are used."),
+    "ledger": ("wardlight.cli.ledger:ledger", "Check the audit trail, prove entries of it."),
     "ingest": ("wardlight.cli.ingest:ingest", "Send old log files to a running server."),
     "demo": ("wardlight.cli.demo:demo", "Break and mend the demo clinic."),
 }
