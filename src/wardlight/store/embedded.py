@@ -19,7 +19,7 @@ from typing import IO
 import pyarrow as pa
 from chdb.session import Session
 
-from wardlight.problems import Conflict, Unavailable
+from wardlight.problems import BadConfig, Conflict, Unavailable
 from wardlight.records import Decoded
 from wardlight.store import Limits, Where
 from wardlight.store.dialect import by_partition, comment, explained, settings, write_arrow
@@ -108,6 +108,8 @@ class EmbeddedStore:
         with _explained():
             control.query(VERSIONS)
             rows = control.query("SELECT max(version) AS version FROM migrations", "ArrowTable").to_pylist()
+            if rows[0]["version"] > MIGRATIONS[-1].version:
+                raise BadConfig(f"the log store is of version {rows[0]['version']}, written by a newer Wardlight")
             for step in MIGRATIONS:
                 if step.version > rows[0]["version"]:
                     for statement in step.statements:
