@@ -16,7 +16,7 @@ from wardlight.ledger.note import Checkpoint, Verifier, split
 from wardlight.ledger.proof import Proof, make
 from wardlight.ledger.source import Source, opened
 from wardlight.ledger.tree import CHECKPOINT, VKEY, WITNESSED
-from wardlight.problems import BadInput, NotFound, Unavailable
+from wardlight.problems import BadConfig, BadInput, NotFound, Unavailable
 
 _from = click.option(
     "--from", "place", metavar="URL|DIR",
@@ -39,7 +39,7 @@ def ledger() -> None:
 @click.option("--since", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="An older checkpoint that the log must begin with.")  # fmt: skip
 @click.option("--witness", "witnesses", metavar="[KEY]", multiple=True, is_flag=False, flag_value="",
-              help="Demand the cosignature of this witness's verifier key; without KEY, of all in the settings.")  # fmt: skip
+              help="Demand a cosignature by this verifier key; without KEY, by all in the settings.")  # fmt: skip
 def verify(place: str | None, vkey: str | None, data: Path, since: Path | None, witnesses: Sequence[str]) -> None:
     """Hash everything again, and name the first entry that isn't what was signed.
 
@@ -93,7 +93,9 @@ def prove(index: int, output: Path, place: str | None, data: Path) -> None:
 @click.option("--vkey", metavar="KEY|FILE", required=True, help="The log's verifier key.")
 @click.option("--witness", "witnesses", metavar="KEY", multiple=True, help="A witness's verifier key.")
 @click.option("--show", is_flag=True, help="Print the event that is proven.")
-def check(file: Path, vkey: str, witnesses: Sequence[str], *, show: bool) -> None:
+@click.option("--event", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="The event, if it is too large for the log: it must be the one that is proven.")  # fmt: skip
+def check(file: Path, vkey: str, witnesses: Sequence[str], event: Path | None, *, show: bool) -> None:
     """Check a proof offline."""
     proof = Proof.parse(_read_text(file))
     demanded = [Verifier.parse(one) for one in witnesses]
@@ -104,6 +106,9 @@ def check(file: Path, vkey: str, witnesses: Sequence[str], *, show: bool) -> Non
     for verifier, time in found.cosigners:
         click.echo(f"cosigned by {verifier.name}, {moment(time * 1_000_000_000):%Y-%m-%d %H:%M:%S} UTC")
     click.echo(f"the proof is right: entry {proof.index:,} of {_described(found.checkpoint)}")
+    if event is not None:
+        unleaf(proof.entry).must_be(event.read_bytes())
+        click.echo(f"{event} is the event of the entry")
     if show:
         leaf = unleaf(proof.entry)
         click.echo(leaf.event if leaf.event is not None else f"SHA-256 of salt and event: {leaf.digest.hex()}")
@@ -153,13 +158,14 @@ def _key(text: str) -> Verifier:
 
 
 def _witnesses(keys: Iterable[str], data: Path) -> Iterator[Verifier]:
+    """Read verifier keys; an empty one stands for those of the settings."""
     from wardlight.ledger.witness import Witness
 
     for key in keys:
-        if key:
-            yield Verifier.parse(key)
-        else:
-            yield from (Witness.parse(one).verifier for one in load(data / "wardlight.toml").ledger.witnesses)
+        settings = () if key else load(data / "wardlight.toml").ledger.witnesses
+        if not key and not settings:
+            raise BadConfig("the settings name no witnesses: say whose cosignature, by its verifier key")
+        yield from [Verifier.parse(key)] if key else [Witness.parse(one).verifier for one in settings]
 
 
 def _read_text(path: Path) -> str:

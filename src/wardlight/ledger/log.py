@@ -83,6 +83,13 @@ class Ledger:
         """Take possession of the directory, recover, start the threads. Does nothing when that is done."""
         self._core()
 
+    def start(self) -> None:
+        """Open if that is possible; else the reason is logged, and told to everybody who uses the ledger."""
+        try:
+            self.open()
+        except Problem as problem:
+            _log.error("audit events are refused: %s", problem)
+
     @property
     def size(self) -> int:
         """How many entries there are, published or not."""

@@ -163,6 +163,11 @@ def is_name(name: str) -> bool:
     return bool(name) and "+" not in name and not any(sign.isspace() or ord(sign) < 32 for sign in name)
 
 
+def is_number(text: str) -> bool:
+    """Whether this is a number from 0 on, as these formats write it."""
+    return text.isascii() and text.isdecimal() and str(int(text)) == text
+
+
 def tobase64(data: bytes) -> str:
     """Write bytes in base64."""
     return base64.b64encode(data).decode()
@@ -197,7 +202,7 @@ class Checkpoint:
         """Read a checkpoint's text; lines behind the third are left alone. Raises BadInput."""
         origin, size, root, *_ = [*text.split("\n"), "", "", ""]
         hashed = unbase64(root)
-        if not origin or str(_number(size)) != size or len(hashed) != 32:
+        if not origin or not is_number(size) or len(hashed) != 32:
             raise BadInput("that is no checkpoint: it has an origin, a size and a root")
         return cls(origin, int(size), hashed)
 
@@ -221,10 +226,6 @@ def open_checkpoint(note: str, log: Verifier, witnesses: Sequence[Verifier] = ()
     if checkpoint.origin != log.name:
         raise BadInput(f"the checkpoint is of the log {checkpoint.origin}, not of {log.name}")
     return Witnessed(checkpoint, note, tuple((one, time) for one, time in signed.signers if time is not None))
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() else -1
 
 
 def _is_signature(line: str) -> bool:

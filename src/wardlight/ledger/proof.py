@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wardlight.ledger.merkle import check_inclusion, inclusion, leaf_hash
-from wardlight.ledger.note import Checkpoint, Verifier, Witnessed, open_checkpoint, split, tobase64, unbase64
+from wardlight.ledger.note import Checkpoint, Verifier, Witnessed, is_number, open_checkpoint, split, tobase64, unbase64
 from wardlight.ledger.tiles import WIDTH, Fetch, bundle, nodes
 from wardlight.problems import BadInput
 
@@ -47,7 +47,7 @@ class Proof:
         if len(lines) < 3 or lines[0] != _FIRST or not lines[1].startswith("extra ") or not note:
             raise BadInput(f"that is no proof of an entry: it begins with {_FIRST} and the entry as extra data")
         index = lines[2].removeprefix("index ")
-        if not index.isascii() or not index.isdecimal() or lines[2] != f"index {int(index)}":
+        if not lines[2].startswith("index ") or not is_number(index):
             raise BadInput("the proof has no index")
         hashes = tuple(unbase64(line) for line in lines[3:])
         return cls(int(index), unbase64(lines[1].removeprefix("extra ")), hashes, note)

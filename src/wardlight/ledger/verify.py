@@ -11,7 +11,7 @@ from pathlib import Path
 from wardlight.ledger import merkle
 from wardlight.ledger.leaf import Leaf, event_digest, unleaf
 from wardlight.ledger.merkle import HASH_BYTES, fold, leaf_hashes
-from wardlight.ledger.note import Verifier, Witnessed, open_checkpoint
+from wardlight.ledger.note import Verifier, Witnessed, is_number, open_checkpoint
 from wardlight.ledger.source import Source
 from wardlight.ledger.tiles import ENTRIES, WIDTH, Tile, cut, nodes, pack, tile_at, unpack
 from wardlight.ledger.tree import CHECKPOINT, MINIMUM, WITNESSED
@@ -125,7 +125,7 @@ class Verification:
             found = _text(self._source, MINIMUM).strip()
         except NotFound:
             return 0
-        if not found.isascii() or not found.isdecimal() or int(found) > self.size:
+        if not is_number(found) or int(found) > self.size:
             raise BadInput(f"the file {MINIMUM} has no index of an entry")
         return int(found)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from wardlight.ledger.log import Ledger
-from wardlight.ledger.note import Checkpoint, Verifier, open_note, split, tobase64
+from wardlight.ledger.note import Checkpoint, Verifier, is_number, open_note, split, tobase64
 from wardlight.problems import BadConfig, BadInput, Conflict, Unavailable
 
 _SIZE_TYPE = "text/x.tlog.size"
@@ -53,7 +53,7 @@ class Asking:
         answer = self._send(note, checkpoint.size)
         if answer.status_code == Conflict.status and answer.headers.get("content-type", "").startswith(_SIZE_TYPE):
             # It tells which size it knows: at the first time, or when its answer was lost.
-            self._seen = int(answer.text) if answer.text.strip().isdecimal() else 0
+            self._seen = int(answer.text) if is_number(answer.text.strip()) else 0
             answer = self._send(note, checkpoint.size)
         if not answer.is_success:
             kind = Conflict if answer.status_code in (Conflict.status, 422) else Unavailable

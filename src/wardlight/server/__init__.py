@@ -14,12 +14,16 @@ from starlette.concurrency import run_in_threadpool
 
 from wardlight import __version__, console
 from wardlight.api import alertmanager, elasticsearch, incidents, ingest, lines, loki
+from wardlight.api import ledger as ledger_api
 from wardlight.api import rules as rules_api
 from wardlight.api import store as store_api
 from wardlight.clock import Clock, SystemClock
 from wardlight.config import Settings
 from wardlight.console import Overview
 from wardlight.incidents import Incidents
+from wardlight.ledger import Ledger
+from wardlight.ledger.outside import Outside
+from wardlight.ledger.witness import Witness
 from wardlight.problems import Problem
 from wardlight.query import QueryService
 from wardlight.receive.books import Books
@@ -94,6 +98,7 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
     app.include_router(loki.router(queries))
     app.include_router(rules_api.router(ruler))
     app.include_router(alertmanager.router(kept))
+    app.include_router(ledger_api.router(_ledger(settings, data, clock, opened)))
     app.include_router(incidents.router(kept))
     app.include_router(
         store_api.router(lambda: measure(store, settings, free(), clock.now_ns()), backups, commits, running.key)
@@ -111,6 +116,18 @@ def _engine(settings: Settings, data: Path) -> LogStore:
 
         return ClickHouseStore(chosen.clickhouse, cluster=chosen.cluster, text_index=chosen.text_index)
     return EmbeddedStore(data / "logs", text_index=chosen.text_index, readers=chosen.readers)
+
+
+def _ledger(settings: Settings, data: Path, clock: Clock, opened: ExitStack) -> Ledger:
+    """Open the ledger, and begin to show it to its witnesses."""
+    ledger = Ledger(data / "ledger" / "log", settings.ledger.origin, clock)
+    witnesses = [Witness.parse(one) for one in settings.ledger.witnesses]
+    outside = Outside(ledger, witnesses, settings.ledger.timestamp_authority, clock)
+    opened.callback(ledger.close)
+    opened.callback(outside.close)
+    ledger.start()
+    outside.start()
+    return ledger
 
 
 def _registry() -> CollectorRegistry:
