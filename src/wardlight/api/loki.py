@@ -1,182 +1,107 @@
-"""Loki's HTTP API: what Grafana, logcli and scripts ask (`docs/logql.md`, Loki's HTTP API of 3.x).
-
-Errors are plain text with Loki's status codes: 400, 429, 499, 504.
-"""
+"""Loki's HTTP API: what Grafana, logcli and scripts ask (Loki 3's HTTP API; `docs/logql.md`)."""
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import gzip
-import secrets
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
-from urllib.parse import parse_qs
-
-import anyio
-import msgspec
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from wardlight import __version__
+from wardlight.api import loki_explore, loki_tail
 from wardlight.api import loki_json as write
 from wardlight.api import loki_params as read
-from wardlight.problems import Problem
-from wardlight.query import QueryService, Range, Reader
+from wardlight.api.loki_http import PREFIX, asked, json_response, parameters, told
+from wardlight.query import QueryService, Range
 
-Asked = TypeVar("Asked")
-
-PREFIX = "/loki/api/v1"
 LOKI_VERSION = "3.5.0"
-"""The version that Grafana is told: it decides by it what it may ask."""
-
-_CATEGORIZE = "categorize-labels"
-_GZIP_FROM = 1024
-_FORM = "application/x-www-form-urlencoded"
-_POLL_SECONDS = 0.2
-
-
-class Parameters(Mapping[str, str]):
-    """A request's parameters, of its address and its form; of repeated ones the first counts."""
-
-    def __init__(self, found: dict[str, list[str]]) -> None:
-        self._found = found
-
-    def __getitem__(self, name: str) -> str:
-        return self._found[name][0]
-
-    def __iter__(self) -> Any:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def all(self, *names: str) -> list[str]:
-        """List all values of some parameters, each once."""
-        return list(dict.fromkeys(value for name in names for value in self._found.get(name, ())))
-
-
-async def parameters(request: Request) -> Parameters:
-    """Read a request's parameters."""
-    found = parse_qs(request.url.query, keep_blank_values=True, errors="replace")
-    if request.method == "POST" and request.headers.get("content-type", "").startswith(_FORM):
-        body = (await request.body()).decode("utf-8", "replace")
-        for name, values in parse_qs(body, keep_blank_values=True, errors="replace").items():
-            found.setdefault(name, []).extend(values)
-    return Parameters(found)
+"""The version that clients are told: Grafana decides by it what it may ask."""
 
 
 def router(service: QueryService) -> APIRouter:
     """Make the routes."""
     routes = APIRouter(tags=["loki"])
+    queries = _Queries(service)
+    for path, endpoint in (
+        ("/query_range", queries.query_range),
+        ("/query", queries.query),
+        ("/labels", queries.labels),
+        ("/label", queries.labels),
+        ("/label/{name}/values", queries.values),
+        ("/series", queries.series),
+    ):
+        routes.add_api_route(PREFIX + path, told(endpoint), methods=["GET", "POST"])
+    routes.add_api_route(PREFIX + "/status/buildinfo", _build_info, methods=["GET"])
+    routes.add_api_route("/ready", _ready, methods=["GET"])
+    routes.include_router(loki_explore.router(service))
+    routes.include_router(loki_tail.router(service))
+    return routes
 
-    async def query_range(request: Request) -> Response:
+
+class _Queries:
+    """Queries, labels and series."""
+
+    def __init__(self, service: QueryService) -> None:
+        self._service = service
+
+    async def query_range(self, request: Request) -> Response:
+        """Answer a query over a time range."""
         given = await parameters(request)
-        start, end = read.ordered_bounds(given, service.now_ns())
+        start, end = read.ordered_bounds(given, self._service.now_ns())
         question = Range(
-            query=given.get("query", ""), start=start, end=end, step=read.step(given, start, end),
-            limit=read.positive(given, "limit", 100), forward=read.forward(given), interval=read.interval(given),
-            categorized=_categorizes(request),
-        )  # fmt: skip
-        found = await _asked(request, service, lambda reader: service.range(question, reader))
-        return _json(request, write.answer(found, categorized=question.categorized))
-
-    async def query(request: Request) -> Response:
-        given = await parameters(request)
-        at = read.moment(given.get("time", ""), "time", service.now_ns())
-        found = await _asked(request, service, lambda reader: service.instant(given.get("query", ""), at, reader))
-        return _json(request, write.answer(found, categorized=_categorizes(request)))
-
-    async def labels(request: Request) -> Response:
-        given = await parameters(request)
-        start, end = read.bounds(given, service.now_ns())
-        query_text = given.get("query", "")
-        found = await _asked(request, service, lambda reader: service.labels(start, end, query_text, reader))
-        return _json(request, {"status": "success", "data": found})
-
-    async def values(request: Request, name: str) -> Response:
-        given = await parameters(request)
-        start, end = read.bounds(given, service.now_ns())
-        query_text = given.get("query", "")
-        found = await _asked(
-            request, service, lambda reader: service.label_values(name, start, end, query_text, reader)
+            query=given.get("query", ""),
+            start=start,
+            end=end,
+            step=read.step(given, start, end),
+            limit=read.positive(given, "limit", 100),
+            forward=read.forward(given),
+            interval=read.interval(given),
+            categorized=read.categorizes(request.headers),
         )
-        return _json(request, {"status": "success", "data": found})
+        found = await asked(request, self._service, lambda reader: self._service.range(question, reader))
+        return json_response(request, write.answer(found, categorized=question.categorized))
 
-    async def series(request: Request) -> Response:
+    async def query(self, request: Request) -> Response:
+        """Answer a metric query at one moment."""
         given = await parameters(request)
-        start, end = read.bounds(given, service.now_ns())
+        at = read.moment(given.get("time", ""), "time", self._service.now_ns())
+        query = given.get("query", "")
+        found = await asked(request, self._service, lambda reader: self._service.instant(query, at, reader))
+        return json_response(request, write.answer(found, categorized=False))
+
+    async def labels(self, request: Request) -> Response:
+        """Name the labels."""
+        given = await parameters(request)
+        start, end = read.bounds(given, self._service.now_ns())
+        query = given.get("query", "")
+        found = await asked(request, self._service, lambda reader: self._service.labels(start, end, query, reader))
+        return json_response(request, {"status": "success", "data": found})
+
+    async def values(self, request: Request, name: str) -> Response:
+        """List a label's values."""
+        given = await parameters(request)
+        start, end = read.bounds(given, self._service.now_ns())
+        query = given.get("query", "")
+        found = await asked(
+            request, self._service, lambda reader: self._service.label_values(name, start, end, query, reader)
+        )
+        return json_response(request, {"status": "success", "data": found})
+
+    async def series(self, request: Request) -> Response:
+        """List streams."""
+        given = await parameters(request)
+        start, end = read.bounds(given, self._service.now_ns())
         selectors = given.all("match[]", "match")
         if [each.replace(" ", "") for each in selectors] == ["{}"]:
             selectors = []
-        found = await _asked(request, service, lambda reader: service.series(start, end, selectors, reader))
-        return _json(request, {"status": "success", "data": found})
-
-    for path, endpoint in (
-        ("/query_range", query_range),
-        ("/query", query),
-        ("/labels", labels),
-        ("/label", labels),
-        ("/label/{name}/values", values),
-        ("/series", series),
-    ):
-        answer = told(endpoint)
-        routes.add_api_route(PREFIX + path, answer, methods=["GET"])
-        routes.add_api_route(PREFIX + path, answer, methods=["POST"], include_in_schema=False)
-    routes.add_api_route(PREFIX + "/status/buildinfo", _build_info, methods=["GET"])
-    return routes
+        found = await asked(request, self._service, lambda reader: self._service.series(start, end, selectors, reader))
+        return json_response(request, {"status": "success", "data": found})
 
 
 async def _build_info() -> dict[str, str]:
     """Tell the version of Loki's API that is spoken here."""
-    return {
-        "version": LOKI_VERSION, "revision": f"wardlight-{__version__}", "branch": "", "buildDate": "", "buildUser": "",
-        "goVersion": "",
-    }  # fmt: skip
+    empty = dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion"), "")
+    return {"version": LOKI_VERSION, "revision": f"wardlight-{__version__}", **empty}
 
 
-def _categorizes(request: Request) -> bool:
-    flags = request.headers.get("x-loki-response-encoding-flags", "")
-    return _CATEGORIZE in [flag.strip() for flag in flags.split(",")]
-
-
-def _reader(request: Request) -> Reader:
-    """Who asks: the tenant that a client names, else its address."""
-    name = request.headers.get("x-scope-orgid") or (request.client.host if request.client else "")
-    return Reader(name, f"loki:{secrets.token_hex(8)}")
-
-
-async def _asked(request: Request, service: QueryService, ask: Callable[[Reader], Asked]) -> Asked:
-    """Ask in a thread of its own; when the client hangs up, the engine's queries are stopped."""
-    reader = _reader(request)
-    asking = asyncio.ensure_future(anyio.to_thread.run_sync(ask, reader))
-    while not asking.done():
-        await asyncio.wait({asking}, timeout=_POLL_SECONDS)
-        if not asking.done() and await request.is_disconnected():
-            await anyio.to_thread.run_sync(service.cancel, reader.tag)
-    return await asking
-
-
-def told(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """Answer problems as Loki does: plain text."""
-
-    @functools.wraps(endpoint)
-    async def wrapped(*args: Any, **kwargs: Any) -> Response:
-        try:
-            response: Response = await endpoint(*args, **kwargs)
-        except Problem as problem:
-            status = 400 if problem.status == 413 else problem.status
-            headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else None
-            return Response(f"{problem}\n", status, headers, media_type="text/plain; charset=utf-8")
-        return response
-
-    return wrapped
-
-
-def _json(request: Request, content: Any) -> Response:
-    """Write JSON, compressed for clients that take it."""
-    body = msgspec.json.encode(content)
-    headers = {"Vary": "Accept-Encoding"}
-    if len(body) >= _GZIP_FROM and "gzip" in request.headers.get("accept-encoding", ""):
-        body = gzip.compress(body, compresslevel=1)
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, headers=headers, media_type="application/json; charset=UTF-8")
+async def _ready() -> PlainTextResponse:
+    """Say that questions are taken; `/readyz` asks the store."""
+    return PlainTextResponse("ready\n")

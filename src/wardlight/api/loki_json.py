@@ -47,6 +47,13 @@ def streams(result: Streams, *, categorized: bool) -> list[dict[str, Any]]:
     return written
 
 
+def vector_or_matrix(series: list[Series]) -> dict[str, Any]:
+    """Write series; one that has several points makes it a matrix."""
+    if any(len(each.points) > 1 for each in series):
+        return _result(MatrixAnswer(series), categorized=False)
+    return _result(VectorAnswer(series), categorized=False)
+
+
 def _points(series: Series) -> list[list[Any]]:
     return [[_seconds(ts), format_float(value)] for ts, value in series.points]
 

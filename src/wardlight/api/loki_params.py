@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from wardlight.problems import BadInput
@@ -131,3 +131,17 @@ def forward(given: Mapping[str, str]) -> bool:
     if text.upper() not in ("", "FORWARD", "BACKWARD"):
         raise BadInput(f"invalid direction '{text[:60]}'")
     return text.upper() == "FORWARD"
+
+
+def one_of(given: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
+    """Read one of a few words; the first by default."""
+    text = given.get(name, "") or choices[0]
+    if text not in choices:
+        raise BadInput(f"invalid {name} option {text[:60]!r}: it is one of {', '.join(choices)}")
+    return text
+
+
+def categorizes(headers: Mapping[str, str]) -> bool:
+    """Say whether a client wants structured metadata and parsed labels apart from the stream's."""
+    flags = headers.get("x-loki-response-encoding-flags", "")
+    return "categorize-labels" in [flag.strip() for flag in flags.split(",")]

@@ -139,6 +139,11 @@ def _rendered(
     return _rendered(found, more, rest, streams, reading)
 
 
+def through(rows: list[Entry], stages: Sequence[tree.Stage], reading: Reading) -> list[Entry]:
+    """Take rows that are at hand through more stages."""
+    return _rendered(rows, (), stages, Streams(tuple(sorted({row.stream for row in rows}))), reading)
+
+
 def _spaced(rows: list[Entry], interval_ns: int, *, forward: bool) -> list[Entry]:
     """Keep rows that are at least an interval apart."""
     if not interval_ns:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from wardlight.clock import Clock
 from wardlight.config import Query
 from wardlight.problems import BadInput, Busy
-from wardlight.query import evaluate, passes, tree
+from wardlight.query import evaluate, explore, passes, tree
 from wardlight.query.answer import (
     Answer,
     Line,
@@ -27,7 +27,7 @@ from wardlight.query.answer import (
 from wardlight.query.evaluate import Reading
 from wardlight.query.host import Entry
 from wardlight.query.matrix import Grid, LabelSet, Matrix, label_set
-from wardlight.query.parse import parse, parse_matchers
+from wardlight.query.parse import parse, parse_logs, parse_matchers
 from wardlight.query.streams import StreamCatalogue
 from wardlight.store import Limits, LogStore
 
@@ -130,7 +130,90 @@ class QueryService:
         """List the streams in a time range that meet one of the selectors."""
         return self._stream_labels(start, end, selectors or [""], reader)
 
+    def detected_labels(self, start: int, end: int, query: str = "", reader: Reader = Reader()) -> dict[str, int]:
+        """Count the values of each label, without labels that hold only identifiers."""
+        values: dict[str, set[str]] = {}
+        for labels in self._stream_labels(start, end, [query], reader):
+            for name, value in labels.items():
+                values.setdefault(name, set()).add(value)
+        return {name: len(found) for name, found in sorted(values.items()) if not all(map(explore.is_id, found))}
+
+    def detected_fields(
+        self, query: str, start: int, end: int, *, lines: int, reader: Reader = Reader()
+    ) -> dict[str, explore.Field]:
+        """Find the fields of the newest lines."""
+        parsed = self._logs(query)
+        self._check_entries(lines)
+        with self._admitted(reader):
+            return explore.fields(parsed, self._reading(reader), start, end, lines=lines)
+
+    def index_stats(self, query: str, start: int, end: int, reader: Reader = Reader()) -> explore.IndexStats:
+        """Count what a selector means."""
+        selector = tree.LogQuery(parse_matchers(query, selective=False))
+        with self._admitted(reader):
+            return explore.index_stats(selector, self._reading(reader), start, end)
+
+    def volume(
+        self,
+        query: str,
+        start: int,
+        end: int,
+        *,
+        step: int = 0,
+        limit: int = 100,
+        target_labels: Sequence[str] = (),
+        by_labels: bool = False,
+        reader: Reader = Reader(),
+    ) -> list[Series]:
+        """Sum up bytes by labels, the largest first; with a step, over time."""
+        selector = tree.LogQuery(parse_matchers(query, selective=False))
+        self._check_span(start, end)
+        with self._admitted(reader):
+            found = explore.volume(
+                selector, self._reading(reader), start, end, step=step, target_labels=target_labels, by_labels=by_labels
+            )
+        ordered = sorted(found.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+        return [
+            Series(
+                labels, [(start + (at + 1) * step if step else end, float(size)) for at, size in sorted(points.items())]
+            )
+            for labels, points in ordered[:limit]
+        ]
+
+    def patterns(
+        self, query: str, start: int, end: int, step: int, reader: Reader = Reader()
+    ) -> list[explore.PatternCount]:
+        """Find the shapes of lines."""
+        parsed = self._logs(query)
+        self._check_span(start, end)
+        with self._admitted(reader):
+            return explore.patterns(parsed, self._reading(reader), start, end, step)
+
+    def follow(self, query: str, start: int, end: int, limit: int, reader: Reader = Reader()) -> list[Entry]:
+        """List the oldest entries of a time range: one look of a tail."""
+        parsed = self._logs(query)
+        with self._admitted(reader):
+            return evaluate.logs(parsed, self._reading(reader), start, end, limit=limit, forward=True)
+
+    def newest(self, query: str, start: int, end: int, limit: int, reader: Reader = Reader()) -> list[Entry]:
+        """List the newest entries of a time range, the newest first."""
+        parsed = self._logs(query)
+        with self._admitted(reader):
+            return evaluate.logs(parsed, self._reading(reader), start, end, limit=limit, forward=False)
+
     # ---- inside ----
+
+    def _logs(self, query: str) -> tree.LogQuery:
+        rewritten = passes.rewritten(parse_logs(query))
+        assert isinstance(rewritten, tree.LogQuery)  # noqa: S101 -- passes keep what a query is
+        return rewritten
+
+    def _check_entries(self, limit: int) -> None:
+        most = self._settings.max_entries
+        if limit > most:
+            raise BadInput(
+                f"max entries limit per query exceeded, limit > max_entries ({limit} > {most}, query.max_entries)"
+            )
 
     def _stream_labels(self, start: int, end: int, selectors: Sequence[str], reader: Reader) -> list[dict[str, str]]:
         wanted = [parse_matchers(each, selective=False) if each.strip() else () for each in selectors]
@@ -188,11 +271,7 @@ class QueryService:
             )
 
     def _lines(self, query: tree.LogQuery, question: Range, reading: Reading) -> Streams:
-        if question.limit > self._settings.max_entries:
-            raise BadInput(
-                f"max entries limit per query exceeded, limit > max_entries ({question.limit} >"
-                f" {self._settings.max_entries}, query.max_entries)"
-            )
+        self._check_entries(question.limit)
         found = evaluate.logs(
             query,
             reading,

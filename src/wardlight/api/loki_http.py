@@ -1,0 +1,102 @@
+"""What all of Loki's routes share: parameters, who asks, hanging up, errors in plain text, compressed JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gzip
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, TypeVar
+from urllib.parse import parse_qs
+
+import anyio
+import msgspec
+from fastapi import Request, Response
+
+from wardlight.problems import Problem
+from wardlight.query import QueryService, Reader
+
+Asked = TypeVar("Asked")
+Endpoint = Callable[..., Awaitable[Response]]
+
+PREFIX = "/loki/api/v1"
+_GZIP_FROM = 1024
+_FORM = "application/x-www-form-urlencoded"
+_POLL_SECONDS = 0.2
+
+
+class Parameters(Mapping[str, str]):
+    """A request's parameters, of its address and its form; of repeated ones the first counts."""
+
+    def __init__(self, found: Mapping[str, list[str]]) -> None:
+        self._found = found
+
+    def __getitem__(self, name: str) -> str:
+        return self._found[name][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def all(self, *names: str) -> list[str]:
+        """List all values of some parameters, each once."""
+        return list(dict.fromkeys(value for name in names for value in self._found.get(name, ())))
+
+
+async def parameters(request: Request) -> Parameters:
+    """Read a request's parameters."""
+    found = parse_qs(request.url.query, keep_blank_values=True, errors="replace")
+    if request.method == "POST" and request.headers.get("content-type", "").startswith(_FORM):
+        body = (await request.body()).decode("utf-8", "replace")
+        for name, values in parse_qs(body, keep_blank_values=True, errors="replace").items():
+            found.setdefault(name, []).extend(values)
+    return Parameters(found)
+
+
+def reader_of(headers: Mapping[str, str], client: str) -> Reader:
+    """Say who asks: the tenant that a client names, else its address."""
+    return Reader(headers.get("x-scope-orgid") or client, f"loki:{secrets.token_hex(8)}")
+
+
+async def asked(request: Request, service: QueryService, ask: Callable[[Reader], Asked]) -> Asked:
+    """Ask in a thread of its own; when the client hangs up, the engine's queries are stopped."""
+    reader = reader_of(request.headers, request.client.host if request.client else "")
+    asking = asyncio.ensure_future(anyio.to_thread.run_sync(ask, reader))
+    while not asking.done():
+        await asyncio.wait({asking}, timeout=_POLL_SECONDS)
+        if not asking.done() and await request.is_disconnected():
+            await anyio.to_thread.run_sync(service.cancel, reader.tag)
+    return await asking
+
+
+def told(endpoint: Endpoint) -> Endpoint:
+    """Answer problems as Loki does: plain text, and 400 for what is beyond a limit."""
+
+    @functools.wraps(endpoint)
+    async def wrapped(*args: Any, **kwargs: Any) -> Response:
+        try:
+            return await endpoint(*args, **kwargs)
+        except Problem as problem:
+            return refusal(problem)
+
+    return wrapped
+
+
+def refusal(problem: Problem) -> Response:
+    """Write a problem."""
+    status = 400 if problem.status == 413 else problem.status
+    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else None
+    return Response(f"{problem}\n", status, headers, media_type="text/plain; charset=utf-8")
+
+
+def json_response(request: Request, content: Any, status: int = 200) -> Response:
+    """Write JSON, compressed for clients that take it."""
+    body = msgspec.json.encode(content)
+    headers = {"Vary": "Accept-Encoding"}
+    if len(body) >= _GZIP_FROM and "gzip" in request.headers.get("accept-encoding", ""):
+        body = gzip.compress(body, compresslevel=1)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, status, headers, media_type="application/json; charset=UTF-8")
