@@ -53,7 +53,7 @@ class Tools:
 
 
 class GroupRun:
-    """A group's state. `step` runs in one thread at a time; `status` may be read from any."""
+    """A group's state. `catch_up` runs in one thread at a time; `status` may be read from any."""
 
     def __init__(self, group: Group, tools: Tools) -> None:
         self.group = group
@@ -80,11 +80,14 @@ class GroupRun:
         """Say what is due."""
         return schedule.turn(self.group, self._evaluated, self._tools.clock.now_ns(), self._seconds)
 
-    def step(self) -> bool:
-        """Evaluate what is due next; say whether anything was. Raises Cancelled."""
-        turn = self.turn()
-        if turn is None:
-            return False
+    def catch_up(self) -> None:
+        """Evaluate what is due; a group that is slow lets others come first after each. Raises Cancelled."""
+        while (turn := self.turn()) is not None:
+            self._evaluate(turn)
+            if self._seconds * 1e9 >= self.group.interval_ns:
+                return
+
+    def _evaluate(self, turn: schedule.Turn) -> None:
         began = self._tools.clock.monotonic()
         alerts = self._adjusted(turn)
         statuses, notices = [], list[Notice]()
@@ -105,7 +108,6 @@ class GroupRun:
         self.status = GroupStatus(
             group=self.group, rules=tuple(statuses), evaluated_ns=turn.at_ns, seconds=self._seconds
         )
-        return True
 
     def _adjusted(self, turn: schedule.Turn) -> dict[str, dict[str, Alert]]:
         """Bring the alerts to the moment: a pause that nobody evaluated, or a clock that was set back."""

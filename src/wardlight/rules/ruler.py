@@ -78,7 +78,7 @@ class Ruler:
         self._adopt()
         for key, run in self._runs.items():
             if key not in self._working and run.turn() is not None:
-                self._working[key] = self._pool.submit(self._catch_up, run)
+                self._working[key] = self._pool.submit(_catch_up, run)
 
     def settle(self) -> None:
         """Wait until what was begun is done."""
@@ -136,12 +136,12 @@ class Ruler:
         broken = tuple(f"{file};" for file in self._sources.faults)
         self._memory.forget(lambda key: key in self._runs or key.startswith(broken))
 
-    def _catch_up(self, run: GroupRun) -> None:
-        """Evaluate a group until nothing is due."""
-        try:
-            while run.step():
-                pass
-        except Cancelled:
-            _log.info("rules %s: evaluation was cut off", run.group.key)
-        except Exception:  # noqa: BLE001 -- a thread of the pool tells nobody else
-            _log.exception("rules %s: evaluation failed", run.group.key)
+
+def _catch_up(run: GroupRun) -> None:
+    """Evaluate what is due of a group; a thread of the pool tells nobody but the log."""
+    try:
+        run.catch_up()
+    except Cancelled:
+        _log.info("rules %s: evaluation was cut off", run.group.key)
+    except Exception:  # noqa: BLE001 -- whatever it is, the next time may go well
+        _log.exception("rules %s: evaluation failed", run.group.key)
