@@ -54,7 +54,7 @@ def records(
     rng = np.random.default_rng(seed)
     for at in range(0, rows, chunk):
         size = min(chunk, rows - at)
-        ts = start + ((np.arange(at, at + size) * span_ns) // rows)
+        ts = start + np.arange(at, at + size) * (span_ns // rows)
         yield _batch(rng, ts)
 
 
