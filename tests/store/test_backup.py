@@ -18,7 +18,7 @@ from wardlight.clock import SystemClock, moment
 from wardlight.config import Settings
 from wardlight.problems import BadConfig, BadInput, Conflict, NotFound, Problem, Unavailable
 from wardlight.store import manifest
-from wardlight.store.backup import listed, newest
+from wardlight.store.backup import _files, listed, newest
 from wardlight.store.facts import BACKUP, Facts
 from wardlight.store.journal import Journal
 from wardlight.store.manifest import Manifest
@@ -171,6 +171,47 @@ def test_an_incremental_backup_has_only_what_is_new(data: Path, target: Place, t
     assert {one.backup for one in second.files if one.path != "state.db"} == {first.id}
     restore(target, second.id, tmp_path / "restored")
     assert lines(tmp_path / "restored") == lines(data)
+
+
+def test_a_file_that_grows_meanwhile_is_saved_as_it_was_copied(
+    data: Path, target: Place, saved: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Place.put
+
+    def grown(self: Place, source: Path, path: str) -> tuple[int, str]:
+        if source.name == "wardlight.toml":
+            source.write_text("longer\n" * 9)
+        return put(self, source, path)
+
+    (data / "wardlight.toml").write_text("changed\n")
+    monkeypatch.setattr(Place, "put", grown)
+    second = made(data, target, incremental=True)
+    restore(target, second.id, tmp_path / "restored")
+    assert (tmp_path / "restored/wardlight.toml").read_text() == "longer\n" * 9
+
+
+def test_a_file_that_went_meanwhile_is_not_missed(
+    data: Path, target: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put = Place.put
+
+    def gone(self: Place, source: Path, path: str) -> tuple[int, str]:
+        if source.name == "000":
+            source.unlink()
+        return put(self, source, path)
+
+    monkeypatch.setattr(Place, "put", gone)
+    assert [one.path for one in made(data, target).files] == ["state.db", "wardlight.toml"]
+
+
+def test_the_ledger_is_read_in_the_order_in_which_entries_move(data: Path) -> None:
+    for name in ("journal/1.segment", "log/checkpoint", "log/tile/entries/000", "large/00", "key"):
+        (data / "ledger" / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / "ledger" / name).touch()
+    shutil.rmtree(data / "ledger/tile")
+    assert [str(path.relative_to(data / "ledger")) for path in _files(data) if "ledger" in path.parts] == [
+        "key", "journal/1.segment", "log/checkpoint", "log/tile/entries/000", "large/00",
+    ]  # fmt: skip
 
 
 def test_incremental_backups_build_on_the_full_one(data: Path, target: Place) -> None:

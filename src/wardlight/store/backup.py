@@ -17,10 +17,12 @@ import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+
+import msgspec
 
 from wardlight import __version__
 from wardlight.clock import Clock, moment
@@ -78,7 +80,7 @@ class Backups:
             entry = f"{moment(self._clock.now_ns()):%Y%m%dT%H%M%SZ}"
             if entry in target.entries():
                 raise Conflict(f"there is a backup {entry} in {target.name} already")
-            with _told(target):
+            with target.reached():
                 made = self._create(target, entry, base)
         finally:
             self._one.release()
@@ -127,7 +129,11 @@ class Backups:
 
     def _save_logs(self, target: Place, entry: str, base: Manifest | None) -> None:
         on = f" SETTINGS base_backup = {target.engine(f'{base.id}/{LOGS}')}" if base else ""
-        self._store.manage(f"BACKUP TABLE {_CLONE} AS logs, TABLE migrations TO {target.engine(f'{entry}/{LOGS}')}{on}")
+        to = target.engine(f"{entry}/{LOGS}")
+        try:
+            self._store.manage(f"BACKUP TABLE {_CLONE} AS logs, TABLE migrations TO {to}{on}")
+        except Problem as problem:
+            raise Unavailable(f"the engine couldn't write the backup to {target.name}: {problem}") from problem
 
     def _drop_clone(self) -> None:
         self._store.manage(f"DROP TABLE IF EXISTS {_CLONE} SYNC")
@@ -177,34 +183,40 @@ def _newest_full(target: Place) -> Manifest:
 
 
 def _save(target: Place, entry: str, base: Manifest | None, data: Path, state: Path) -> Iterator[File]:
-    """Save the files beside the log store; one that the base has already isn't copied again."""
+    """Save the files beside the log store; one that the base has already isn't copied again, one that went isn't."""
     had = {(one.path, one.sha256): one for one in base.files} if base else {}
     for path, source in [(STATE, state), *((str(one.relative_to(data)), one) for one in _files(data))]:
-        with source.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        facts = source.stat()
-        known = had.get((path, digest))
-        if known is None:
-            target.put(source, f"{entry}/{FILES}/{path}")
-        yield File(
-            path=path, mode=facts.st_mode & 0o777, size=facts.st_size, sha256=digest,
-            backup=known.backup if known else entry,
-        )  # fmt: skip
+        with suppress(FileNotFoundError):
+            mode = source.stat().st_mode & 0o777
+            known = had.get((path, _digest(source))) if had else None
+            if known is not None:
+                yield msgspec.structs.replace(known, mode=mode)
+                continue
+            size, digest = target.put(source, f"{entry}/{FILES}/{path}")
+            yield File(path=path, mode=mode, size=size, sha256=digest, backup=entry)
 
 
-def _files(data: Path) -> Sequence[Path]:
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(data: Path) -> Iterator[Path]:
     """Choose what is saved file by file."""
-    chosen = [one for one in data.iterdir() if one.name not in LEFT_OUT and not one.name.startswith(".")]
-    found: list[Path] = []
-    for one in [*chosen, data / DEAD]:
-        found += [one] if one.is_file() else [path for path in one.rglob("*") if path.is_file()]
-    return sorted(found)
+    for top in sorted(data.iterdir()):
+        if top.name not in LEFT_OUT and not top.name.startswith("."):
+            yield from _walk(top)
+    yield from _walk(data / DEAD)
 
 
-@contextmanager
-def _told(target: Place) -> Iterator[None]:
-    """Tell what a file system says as a problem of ours."""
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(f"the backup in {target.name} failed: {error.strerror or error}") from error
+def _walk(path: Path) -> Iterator[Path]:
+    """Go through a directory, which is in use: each one is looked into only when it is its turn.
+
+    Files come before directories, and those by name: of the ledger its journal before the log that it goes to, and
+    the checkpoint before the tiles, so that nothing can move out of sight. Large events come after what points to them.
+    """
+    if path.is_file():
+        yield path
+    elif path.is_dir() and not path.is_symlink():
+        for one in sorted(path.iterdir(), key=lambda one: (one.is_dir(), one.name == "large", one.name)):
+            yield from _walk(one)

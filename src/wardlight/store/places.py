@@ -6,9 +6,11 @@ AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL for storage that isn't A
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +19,8 @@ from pyarrow import fs
 
 from wardlight.problems import BadInput, NotFound, Unavailable
 from wardlight.store.params import bind
+
+_CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -35,45 +39,58 @@ class Place:
         """Write the place of an engine's backup as the engine's SQL has it."""
         return f"S3('{bind(f'{self.url}/{path}')}')" if self.url else f"File('{bind(f'{self.root}/{path}')}')"
 
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Tell what a file system says as a problem of ours. Raises Unavailable."""
+        try:
+            yield
+        except OSError as error:
+            raise Unavailable(f"{self.name} can't be used: {error.strerror or error}") from error
+
     def entries(self) -> list[str]:
-        """List the names of the backups, oldest first, whole or not."""
-        found = self.files.get_file_info(fs.FileSelector(self.root, allow_not_found=True))
+        """List the names of the backups, oldest first, whole or not. Raises Unavailable."""
+        with self.reached():
+            found = self.files.get_file_info(fs.FileSelector(self.root, allow_not_found=True))
         return sorted(one.base_name for one in found if one.type == fs.FileType.Directory)
 
     def make(self, entry: str) -> None:
-        """Begin a backup's directory, for its owner only."""
+        """Begin a backup's directory, for its owner only. A bucket must be there. Raises Unavailable."""
         if not self.url:
             Path(self.root).mkdir(parents=True, exist_ok=True, mode=0o700)
             Path(self.root, entry).mkdir(mode=0o700)
+        elif self.files.get_file_info(self.root.partition("/")[0]).type == fs.FileType.NotFound:
+            raise Unavailable(f"{self.name} can't be used: there is no such bucket")
 
-    def put(self, source: Path, path: str) -> None:
-        """Copy a file there."""
+    def put(self, source: Path, path: str) -> tuple[int, str]:
+        """Copy a file there; returns size and SHA-256 of what was copied, for the file may grow meanwhile."""
         target = f"{self.root}/{path}"
+        digest, size = hashlib.sha256(), 0
         self.files.create_dir(str(Path(target).parent))
         with source.open("rb") as file, self.files.open_output_stream(target) as stream:
-            shutil.copyfileobj(file, stream, 1024 * 1024)
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                size += stream.write(chunk)
         if not self.url:
             Path(target).chmod(0o600)
+        return size, digest.hexdigest()
 
     def get(self, path: str, target: Path) -> None:
         """Copy a file from there; the new one is its owner's only. Raises NotFound."""
         target.touch(mode=0o600)
         try:
             with self.files.open_input_stream(f"{self.root}/{path}") as stream, target.open("wb") as file:
-                shutil.copyfileobj(stream, file, 1024 * 1024)
+                shutil.copyfileobj(stream, file, _CHUNK)
         except FileNotFoundError:
             raise NotFound(f"{self.name}/{path} isn't there") from None
 
     def read(self, path: str) -> bytes | None:
         """Read a small file; None if there is none. Raises Unavailable."""
-        try:
+        with self.reached():
+            if self.files.get_file_info(f"{self.root}/{path}").type != fs.FileType.File:
+                return None
             with self.files.open_input_stream(f"{self.root}/{path}") as stream:
                 content: bytes = stream.read()
                 return content
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise Unavailable(f"{self.name} can't be read: {error}") from error
 
     def seal(self, path: str, content: bytes) -> None:
         """Write a small file, whole or not at all, after everything else is on disk."""

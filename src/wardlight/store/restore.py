@@ -60,8 +60,9 @@ def restore(target: Place, entry: str, data: Path) -> Restored:
         raise Conflict(f"{data} isn't empty: a backup is restored into an empty directory only")
     try:
         (data / UNFINISHED).touch()
-        for file in found.files:
-            _fetch(target, file, data)
+        with target.reached():
+            for file in found.files:
+                _fetch(target, file, data)
         _restore_logs(target, found, data / "logs")
         os.sync()
         (data / UNFINISHED).unlink()
