@@ -7,6 +7,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import statistics
@@ -59,7 +60,7 @@ def one_run(payloads: list[bytes], seconds: float, *, text_index: bool) -> dict[
         half = load(url, payloads, seconds / 3, rate=full["records/s"] / 2)
         memory = process.memory_info().rss / 1e6
     alone = engine_alone(seconds / 3, text_index=text_index)
-    return {
+    return peers(payloads, seconds / 3) | {
         "records/s": full["records/s"],
         "server, µs of processor a record": cpu / full["records"] * 1e6,
         "refused with 429": full["refused"],
@@ -72,6 +73,82 @@ def one_run(payloads: list[bytes], seconds: float, *, text_index: bool) -> dict[
     }
 
 
+def peers(payloads: list[bytes], seconds: float) -> dict[str, float]:
+    """Give the same load to what else is on PATH, each with its own way of being durable."""
+    found: dict[str, float] = {}
+    for name, path, command in (
+        ("victoria-logs", "/insert/opentelemetry/v1/logs",
+         ["victoria-logs", "-httpListenAddr=127.0.0.1:{port}", "-storageDataPath={data}", "-retentionPeriod=100y"]),
+        ("loki", "/otlp/v1/logs",
+         ["loki", "-config.file={data}/loki.yml"]),
+    ):  # fmt: skip
+        if not shutil.which(name) or (name == "loki" and not is_loki()):
+            continue
+        with tempfile.TemporaryDirectory() as directory:
+            port = free_port()
+            (Path(directory) / "loki.yml").write_text(LOKI.format(port=port, data=directory))
+            child = subprocess.Popen(
+                [part.format(port=port, data=directory) for part in command],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            try:
+                url = f"http://127.0.0.1:{port}"
+                wait_for(f"{url}/ready" if name == "loki" else f"{url}/health")
+                full = load(url, payloads, seconds, rate=0, path=path)
+                used = psutil.Process(child.pid)
+                found[f"{name}, records/s"] = full["records/s"]
+                found[f"{name}, µs of processor a record"] = sum(used.cpu_times()[:2]) / full["records"] * 1e6
+                found[f"{name}, ack p50 ms"] = full["p50"]
+                found[f"{name}, memory MB"] = used.memory_info().rss / 1e6
+            finally:
+                child.terminate()
+                child.wait(60)
+    return found
+
+
+LOKI = """
+auth_enabled: false
+server:
+  {{http_listen_address: 127.0.0.1, http_listen_port: {port}, grpc_listen_address: 127.0.0.1, grpc_listen_port: 0}}
+common:
+  path_prefix: {data}
+  replication_factor: 1
+  ring: {{kvstore: {{store: inmemory}}}}
+  storage: {{filesystem: {{chunks_directory: {data}/chunks, rules_directory: {data}/rules}}}}
+schema_config:
+  configs:
+    - {{from: "2020-01-01", store: tsdb, object_store: filesystem, schema: v13, index: {{prefix: index_, period: 24h}}}}
+limits_config:
+  {{reject_old_samples: false, ingestion_rate_mb: 10000, ingestion_burst_size_mb: 10000,
+   per_stream_rate_limit: 10GB, per_stream_rate_limit_burst: 10GB}}
+"""
+
+
+def is_loki() -> bool:
+    """Tell Grafana's Loki from other programs of that name."""
+    said = subprocess.run(["loki", "--version"], check=False, capture_output=True, text=True)
+    return "loki, version" in said.stdout
+
+
+def free_port() -> int:
+    """Find a port that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(url: str) -> None:
+    """Wait up to 30 s until a server answers 2xx."""
+    for _ in range(300):
+        try:
+            if httpx.get(url).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    sys.exit(f"{url} doesn't answer")
+
+
 def make_payloads(records: int) -> list[bytes]:
     """Write the corpus as gzipped OTLP requests, on all cores."""
     parts = [batch.slice(at, REQUEST) for batch in corpus.records(records) for at in range(0, batch.num_rows, REQUEST)]
@@ -82,32 +159,25 @@ def make_payloads(records: int) -> list[bytes]:
 @contextmanager
 def server(data: Path, *, text_index: bool) -> Iterator[tuple[str, psutil.Process]]:
     """Run a server of its own on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"WARDLIGHT_STORE_TEXT_INDEX": str(text_index).lower()}
     command = [sys.executable, "-m", "wardlight", "serve", "--open", "--data", str(data)]
     command += ["--listen", f"127.0.0.1:{port}"]
     child = subprocess.Popen(command, env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(300):
-            try:
-                if httpx.get(f"{url}/readyz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
+        wait_for(f"{url}/readyz")
         yield url, psutil.Process(child.pid)
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(60)
 
 
-def load(url: str, payloads: list[bytes], seconds: float, rate: float) -> dict[str, float]:
+def load(url: str, payloads: list[bytes], seconds: float, rate: float, path: str = "/v1/logs") -> dict[str, float]:
     """Send from another process; `rate` in records a second, 0 for as fast as it goes."""
     context = multiprocessing.get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
-    sender = context.Process(target=_send, args=(url, payloads, seconds, rate, sending))
+    sender = context.Process(target=_send, args=(url + path, payloads, seconds, rate, sending))
     sender.start()
     result: dict[str, float] = receiving.recv()
     sender.join()
@@ -121,7 +191,8 @@ def _send(url: str, payloads: list[bytes], seconds: float, rate: float, pipe: ob
 
 
 async def _send_all(url: str, payloads: list[bytes], seconds: float, rate: float) -> dict[str, float]:
-    host, port = url.removeprefix("http://").split(":")
+    address, _, path = url.removeprefix("http://").partition("/")
+    host, port = address.split(":")
     waits: list[float] = []
     counts = {"sent": 0, "refused": 0}
     start = time.perf_counter()
@@ -138,7 +209,7 @@ async def _send_all(url: str, payloads: list[bytes], seconds: float, rate: float
             body = payloads[at % len(payloads)]
             # A key of its own for each, because the same records come again and again.
             head = (
-                "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+                f"POST /{path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
                 "Content-Encoding: gzip\r\n"
                 f"Idempotency-Key: {at}-{rate}\r\nContent-Length: {len(body)}\r\n\r\n"
             )
@@ -147,7 +218,7 @@ async def _send_all(url: str, payloads: list[bytes], seconds: float, rate: float
             answer = await reader.readuntil(b"\r\n\r\n")
             if b"content-length: " in answer:
                 await reader.readexactly(int(answer.split(b"content-length: ")[1].split(b"\r\n")[0]))
-            if b" 200 " in answer[:16]:
+            if answer[9:10] == b"2":
                 waits.append(time.perf_counter() - before)
             else:
                 counts["refused"] += 1
