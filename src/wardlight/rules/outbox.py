@@ -21,8 +21,8 @@ MAX_QUEUE = 10_000
 BATCH = 64
 SECONDS = 10.0
 """Longest wait for an answer."""
-MAX_PAUSE = 30.0
-"""Longest pause between two tries; the first is a second."""
+PAUSE, MAX_PAUSE = 1.0, 30.0
+"""First and longest pause between two tries; each is twice the one before."""
 
 _log = logging.getLogger(__name__)
 
@@ -87,14 +87,14 @@ class Outbox:
                 await task
 
     async def _run(self) -> None:
-        pause = 1.0
+        pause = PAUSE
         async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
             while True:
                 await self._filled.wait()
                 self._filled.clear()
                 while batch := self._next():
                     if await self._post(client, batch):
-                        pause = 1.0
+                        pause = PAUSE
                     else:
                         await asyncio.sleep(pause)
                         pause = min(pause * 2, MAX_PAUSE)
