@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -23,6 +26,7 @@ from wardlight.store.retention import Retention
 from wardlight.store.state import State
 
 DAY = 86_400_000_000_000
+ROOT = Path(__file__).parents[2]
 SETTINGS = Days(application_days=3, error_days=5, security_days=10, audit_days=20)
 
 
@@ -242,3 +246,33 @@ def test_a_hold_is_ended_once(bench: Bench) -> None:
 def test_half_a_hold_is_refused(bench: Bench, scope: str, subject: str, reason: str, by: str) -> None:
     with pytest.raises(BadInput):
         bench.holds.add(scope, subject, reason=reason, by=by)  # type: ignore[arg-type]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.conftest import batch
+from wardlight.store.embedded import EmbeddedStore
+from wardlight.store.holds import Held
+from wardlight.store.partitions import partitions, reduce
+
+store = EmbeddedStore(Path(sys.argv[1]))
+store.insert([batch(*map(str, range(1000)))])
+reduce(store, partitions(store)[0], Held(users=("nobody",)))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_reduction_that_was_killed_is_finished_by_the_next_start(module_store: EmbeddedStore, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, timeout=60, cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
+    first = Path(module_store._lock.name).parent
+    module_store.close()
+    store = EmbeddedStore(tmp_path, readers=1)
+    deadline = time.monotonic() + 20
+    while reducing(store):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert partitions(store) == ()
+    store.close()
+    module_store.__init__(first)  # type: ignore[misc]
