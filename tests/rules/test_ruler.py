@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from threading import Event
 
 import msgspec
 import pytest
@@ -100,6 +101,17 @@ def test_a_pause_is_made_good(house: House) -> None:
     assert house.states() == ["firing"]
     assert house.metric("wardlight_rule_group_iterations_late_total", rule_group="a.yml;g") == 3
     assert house.metric("wardlight_rule_group_iterations_missed_total", rule_group="a.yml;g") == 0
+
+
+def test_an_alert_that_came_and_went_in_a_pause_is_logged(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.file(rule_file())
+    house.look()
+    (_, before), *_ = house.answers.asked
+    house.answers.say = lambda _query, at: [Sample({}, 1.0)] if at == before + 2 * MINUTE else []
+    house.clock.advance(5 * 60)
+    house.look()
+    assert house.states() == ["inactive"]
+    assert "rules a.yml;g: A fired and ended in a pause" in caplog.text
 
 
 def test_a_long_pause_is_reported_and_does_not_count(house: House, caplog: pytest.LogCaptureFixture) -> None:
@@ -330,3 +342,24 @@ def test_recordings_have_a_limit_all_together(house: House) -> None:
     house.answers.say = lambda _query, _at: [Sample({"app": str(at)}, 1.0) for at in range(10_001)]
     house.look()
     assert house.errors() == ["recording rules have more than 10000 series, all together"]
+
+
+# ---- the end ----
+
+
+def test_a_stop_cuts_off_what_is_being_evaluated(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, cancelled = Event(), Event()
+
+    def wait(_query: str, _at: int) -> list[Sample]:
+        begun.set()
+        assert cancelled.wait(10)
+        raise Cancelled("stopped")
+
+    house.file(rule_file())
+    house.answers.say = wait
+    monkeypatch.setattr(house.answers, "cancel", cancelled.set)
+    house.ruler.look()
+    assert begun.wait(10)
+    house.ruler.close()
+    assert house.states() == []
+    assert house.metric("wardlight_rule_evaluations_total", rule_group="a.yml;g") == 0

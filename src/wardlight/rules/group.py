@@ -62,6 +62,7 @@ class GroupRun:
         self._places = [f"{group.key};{at}" for at in range(len(group.rules))]
         self._evaluated, self._alerts = tools.memory.load(group)
         self._saved = self._alerts
+        self._since = 0
         self._seconds = 0.0
         self.status = GroupStatus(
             group=group,
@@ -82,6 +83,7 @@ class GroupRun:
 
     def catch_up(self) -> None:
         """Evaluate what is due; a group that is slow lets others come first after each. Raises Cancelled."""
+        self._since = self._evaluated or 0
         while (turn := self.turn()) is not None:
             self._evaluate(turn)
             if self._seconds * 1e9 >= self.group.interval_ns:
@@ -205,6 +207,13 @@ class GroupRun:
                 _log.error("rules %s: %s fails: %s", self.group.key, after.rule.name, first)
             elif before.error and not after.error:
                 _log.info("rules %s: %s is well again", self.group.key, after.rule.name)
+            if any(self._is_over(alert, after) for alert in after.alerts):
+                # Alertmanager notifies nobody of an alert that is over when it hears of it.
+                _log.warning("rules %s: %s fired and ended in a pause", self.group.key, after.rule.name)
+
+    def _is_over(self, alert: Alert, status: RuleStatus) -> bool:
+        """Say whether an alert ended just now that fired in the same pause."""
+        return alert.resolved_ns == status.evaluated_ns and (alert.fired_ns or 0) > self._since
 
     def _count(self, turn: schedule.Turn, statuses: Sequence[RuleStatus]) -> None:
         gauges, group = self._tools.gauges, self.group.key
