@@ -54,8 +54,9 @@ def measure(directory: Path, records: int, runs: int, raw: float) -> dict[str, f
         size = float(store.select(_SIZE)["size"][0].as_py())
         row = store.select("SELECT body, hex(trace_id) AS trace, patient_id FROM logs WHERE kind = 'audit' LIMIT 1")
         body, trace, patient = (row[name][0].as_py() for name in ("body", "trace", "patient_id"))
+        word = body.rsplit(" ", 1)[1]
         questions: dict[str, tuple[str, dict[str, Param]]] = {
-            "a rare word": ("SELECT ts, body FROM logs WHERE hasToken(body, {w:String})", {"w": body.rsplit(" ", 1)[1]}),
+            "a rare word": ("SELECT ts, body FROM logs WHERE hasToken(body, {w:String})", {"w": word}),
             "newest 100": ("SELECT ts, stream, body FROM logs ORDER BY ts DESC LIMIT 100", {}),
             "one trace": ("SELECT ts, body FROM logs WHERE trace_id = unhex({t:String})", {"t": trace}),
             "one patient's users": (
