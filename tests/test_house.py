@@ -29,7 +29,9 @@ FLOORS = (
 )
 """Rooms from the ground up. A room knows the rooms below it; those on its own floor it doesn't."""
 
-LATE_IMPORTS = ("chdb", "pyarrow", "uvicorn", "ptars", "wardlight", "httpx", "psutil", "grpc", "willow_clinic")
+LATE_IMPORTS = (
+    "chdb", "pyarrow", "uvicorn", "ptars", "wardlight", "httpx", "psutil", "grpc", "websockets", "willow_clinic",
+)  # fmt: skip
 """What may be imported inside a function: what is heavy at start or optional."""
 
 
