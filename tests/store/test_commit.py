@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from wardlight.clock import SystemClock
 from wardlight.problems import BadInput, Busy, NotFound, Unavailable
 from wardlight.records import Decoded
 from wardlight.store.commit import Commit, Fresh, GroupCommit, Key, Pace
+from wardlight.store.dialect import by_partition
 from wardlight.store.embedded import EmbeddedStore
 from wardlight.store.journal import Journal, Segment
 
@@ -30,9 +32,13 @@ class Engine:
         self.open = threading.Event()
         self.open.set()
         self.poison: Exception | None = None
+        self.store_insert: Callable[..., None] | None = None
 
     def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
         assert self.open.wait(10)
+        if self.store_insert:
+            self.store_insert(batches, token)
+            return
         if self.poison and any("poison" in rows["body"].to_pylist() for rows in batches):
             raise self.poison
         self.store.insert(batches, token)
@@ -190,6 +196,27 @@ def test_what_the_engine_refuses_is_a_dead_letter_and_costs_nobody_else(begin: B
     commits.settle()
     assert count(engine) == 2
     assert [letters.records for letters in commits.dead_letters()] == [1]
+
+
+def test_what_was_written_of_a_refused_segment_is_not_written_again(begin: Begin, engine: Engine) -> None:
+    commits = begin()
+    real = engine.store.insert
+
+    def refuse_security(batches: Sequence[Decoded], token: str = "") -> None:
+        """Write the first partition, then refuse the second, as an engine would."""
+        for partition, part in by_partition(batches).items():
+            if any("poison" in rows["body"].to_pylist() for rows in part):
+                raise BadInput("no")
+            real(part, token)
+            assert partition
+
+    engine.store_insert = refuse_security
+    commits.submit(batch("fine")).done.result(10)
+    commits.submit(batch("poison", kind="security")).done.result(10)
+    commits.submit(batch("good", kind="security")).done.result(10)
+    commits.settle()
+    found = Counter(engine.store.select("SELECT body FROM logs")["body"].to_pylist())
+    assert found == {"fine": 1, "good": 1}
 
 
 def test_dead_letters_can_be_replayed(begin: Begin, engine: Engine) -> None:

@@ -21,7 +21,7 @@ from wardlight.records import Decoded
 from wardlight.store import Limits, Where
 from wardlight.store.dialect import arrow_stream, by_partition, comment, explained, settings
 from wardlight.store.params import Param
-from wardlight.store.schema import COLUMNS, MIGRATIONS, TEXT_INDEX, VERSIONS, cluster_migrations
+from wardlight.store.schema import COLUMNS, HAS_TEXT_INDEX, MIGRATIONS, TEXT_INDEX, VERSIONS, cluster_migrations
 
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 
@@ -105,8 +105,9 @@ class ClickHouseStore:
                     for statement in step.statements:
                         self._client.command(statement)
                     self._client.insert("migrations", [[step.version]], column_names=["version"])
-            table = f"logs_local {self._everywhere()}" if self._cluster else "logs"
-            self._client.command(TEXT_INDEX[text_index].format(table=table))
+            table = "logs_local" if self._cluster else "logs"
+            if self.select(HAS_TEXT_INDEX.format(table=table))["has"][0].as_py() != text_index:
+                self._client.command(TEXT_INDEX[text_index].format(table=f"{table} {self._everywhere()}"))
 
     def _everywhere(self) -> str:
         return f"ON CLUSTER '{self._cluster}'" if self._cluster else ""

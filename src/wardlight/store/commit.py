@@ -22,6 +22,7 @@ import pyarrow as pa
 from wardlight.problems import Busy, Problem, Unavailable
 from wardlight.records import Decoded
 from wardlight.store import Limits, LogStore, Where
+from wardlight.store.dialect import by_partition
 from wardlight.store.journal import KEPT_KEYS, KEY_BYTES, DeadLetters, Journal, Segment
 from wardlight.store.params import Param
 
@@ -302,43 +303,59 @@ class GroupCommit:
                     self._changed.wait()
 
     def _insert(self, segment: Segment) -> None:
-        """Insert a segment, for as long as it takes; what the engine can't take at all is set aside."""
+        """Insert a segment, for as long as it takes; what the engine can't take at all becomes dead letters."""
         start = time.monotonic()
         while True:
             try:
-                self._store.insert(segment.batches, token=segment.token)
+                self._insert_or_set_aside(segment)
                 break
-            except Unavailable as problem:
+            except (Unavailable, OSError) as problem:
                 _log.warning("inserting %d records failed, trying again: %s", segment.rows, problem)
                 self._told(Commit("engine", segment.rows, time.monotonic() - start, failed=True))
                 with self._changed:
                     if self._changed.wait_for(lambda: self._closing, _RETRY_SECONDS):
                         return  # It stays in the journal, for the next start.
-            except Exception:  # noqa: BLE001 -- records that break the engine must not stop the others
-                _log.exception("the engine refuses some of %d records", segment.rows)
-                self._told(Commit("engine", segment.rows, time.monotonic() - start, failed=True))
-                self._insert_each(segment)
-                break
         self._journal.remove(segment)
         self._told(Commit("engine", segment.rows, time.monotonic() - start, failed=False))
 
-    def _insert_each(self, segment: Segment) -> None:
-        """Insert a segment frame by frame, so that what the engine refuses costs nobody else; that is set aside."""
-        refused = []
-        for at, batch in enumerate(segment.batches):
-            try:
-                self._store.insert([batch], token=f"{segment.token}.{at}")
-            except Exception:  # noqa: BLE001 -- the same
-                _log.exception("the engine refuses %d records", batch.num_rows)
-                refused.append(batch)
+    def _insert_or_set_aside(self, segment: Segment) -> None:
+        """Insert a segment whole; if the engine refuses it, what can be inserted of it.
+
+        A partition is written whole or not at all, under a token of its own: what the first try wrote isn't written
+        again, and a partition that was refused can be tried frame by frame.
+        """
+        try:
+            self._store.insert(segment.batches, token=segment.token)
+        except (Unavailable, OSError):
+            raise
+        except Exception:  # noqa: BLE001 -- records that break the engine must not stop the others
+            _log.exception("the engine refuses some of %d records", segment.rows)
+        else:
+            return
+        refused: list[Decoded] = []
+        for part in by_partition(segment.batches).values():
+            if self._refused(part, segment.token):
+                refused += [batch for at, batch in enumerate(part) if self._refused([batch], f"{segment.token}.{at}")]
         if refused:
-            removed = self._journal.set_aside(segment, refused)
-            rows = sum(batch.num_rows for batch in refused)
-            self._told(Commit("dead", rows, 0.0, failed=True))
-            _log.error("%d records that the engine refuses are dead letters %s", rows, segment.token)
-            for letters in removed:
-                self._told(Commit("removed", letters.records, 0.0, failed=True))
-                _log.error("dead letters %s, the oldest, were removed: %d records", letters.name, letters.records)
+            self._set_aside(segment, refused)
+
+    def _refused(self, batches: Sequence[Decoded], token: str) -> bool:
+        try:
+            self._store.insert(batches, token=token)
+        except (Unavailable, OSError):
+            raise
+        except Exception:  # noqa: BLE001 -- the same
+            return True
+        return False
+
+    def _set_aside(self, segment: Segment, refused: Sequence[Decoded]) -> None:
+        removed = self._journal.set_aside(segment, refused)
+        rows = sum(batch.num_rows for batch in refused)
+        self._told(Commit("dead", rows, 0.0, failed=True))
+        _log.error("%d records that the engine refuses are dead letters %s", rows, segment.token)
+        for letters in removed:
+            self._told(Commit("removed", letters.records, 0.0, failed=True))
+            _log.error("dead letters %s, the oldest, were removed: %d records", letters.name, letters.records)
 
 
 class Fresh:

@@ -116,7 +116,7 @@ class EmbeddedStore:
                         control.query(statement)
                     control.query(f"INSERT INTO migrations (version) VALUES ({step.version:d})")  # noqa: S608 -- a number of ours
             # Dropping an index that isn't there would be a mutation all the same, for which a full disk has no room.
-            if control.query(HAS_TEXT_INDEX, "ArrowTable").to_pylist()[0]["has"] != text_index:
+            if control.query(HAS_TEXT_INDEX.format(table="logs"), "ArrowTable").to_pylist()[0]["has"] != text_index:
                 control.query(f"{TEXT_INDEX[text_index].format(table='logs')} SETTINGS alter_sync = 0")
 
     def _insert_part(self, part: Sequence[pa.RecordBatch], token: str) -> None:

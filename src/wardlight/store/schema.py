@@ -81,7 +81,7 @@ TEXT_INDEX = {
 """The words of lines: on or off for what is written from now on (`store.text_index`)."""
 HAS_TEXT_INDEX = """
 SELECT count() > 0 AS has FROM system.data_skipping_indices
-WHERE database = currentDatabase() AND table = 'logs' AND name = 'body_text'
+WHERE database = currentDatabase() AND table = '{table}' AND name = 'body_text'
 """
 
 ENGINE_CONFIG = """<clickhouse>
