@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def ledger(start: Open) -> Ledger:
     return start()
 
 
-def verified(directory: Path, since: str | None = None) -> Report:
+def verified(directory: Path, since: Sequence[str] = ()) -> Report:
     """Check a whole log by its own key."""
     log = Verifier.parse((directory / "vkey").read_text())
     return Verification(Directory(directory), log, large=directory.parent / "large").run(since)

@@ -118,9 +118,13 @@ class Files:
         try:
             self._disk.write_all(file, data, 0)
             self._disk.sync(file)
+            self._disk.rename(scratch, path)
+        except OSError:
+            with suppress(OSError):
+                self._disk.unlink(scratch)
+            raise
         finally:
             os.close(file)
-        self._disk.rename(scratch, path)
 
     def _each(self, call: Callable[..., None], *arguments: Iterable[object]) -> None:
         """Call for each, several at once; raise the first failure, when all have ended."""

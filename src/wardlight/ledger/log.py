@@ -201,7 +201,7 @@ class Ledger:
         return minimum
 
     def settle(self, seconds: float = 10.0) -> bool:
-        """Wait until what was acknowledged so far is published; False when it isn't after `seconds`."""
+        """Wait until what was acknowledged so far is published; False when that fails, or lasts longer."""
         return self._core().settle(seconds)
 
     def close(self) -> None:
@@ -249,6 +249,7 @@ class _Open:
         self._sealed: list[Segment] = []
         self._hungry = False
         self._readers = 0
+        self._failures = 0
         self._closing = False
         self._appending = True
         self._threads = [
@@ -309,7 +310,10 @@ class _Open:
                 return True
             self._readers += 1
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._published >= target or self._closing or bool(self.problem), seconds)
+            before = self._failures
+            self._changed.wait_for(
+                lambda: self._published >= target or self._closing or self._failures > before, seconds
+            )
             self._readers -= 1
             return self._published >= target
 
@@ -404,7 +408,10 @@ class _Open:
                 _log.warning("publishing the ledger failed, trying again: %s", error)
                 with self._changed:
                     self.problem = f"the ledger can't be published: {reason}"
-                    if self._changed.wait_for(lambda: self._closing, self._pace.retry_seconds):
+                    self._failures += 1
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._closing or self._readers, self._pace.retry_seconds)
+                    if self._closing:
                         return  # It stays in the journal, for the next start.
 
     def _wait_for_segments(self) -> bool:

@@ -48,10 +48,10 @@ class Verification:
         self.size = self.checkpoint.checkpoint.size
         self._full = lru_cache(maxsize=16)(self._read_full)
 
-    def run(self, since: str | None = None, told: Callable[[int], None] = lambda _entries: None) -> Report:
-        """Check everything; `since` is an older checkpoint that the log must begin with. `told` hears of progress."""
-        if since is not None:
-            self._must_begin_with(open_checkpoint(since, self._log), "the older checkpoint")
+    def run(self, since: Sequence[str] = (), told: Callable[[int], None] = lambda _entries: None) -> Report:
+        """Check everything; `since` are older checkpoints that the log must begin with. `told` hears of progress."""
+        for older in since:
+            self._must_begin_with(open_checkpoint(older, self._log), "the older checkpoint")
         minimum = self._minimum()
         for number in range(-(-self.size // WIDTH)):
             self._check_bundle(number, minimum)
