@@ -101,9 +101,7 @@ class _Run:
 
     def nodes(self, nodes: tuple[parser.Node, ...], dot: Value) -> None:
         for node in nodes:
-            self.steps += 1
-            if self.steps > _MAX_STEPS:
-                raise TemplateError(f"a template may take {_MAX_STEPS} steps")
+            self.step()
             if isinstance(node, parser.Text):
                 self.written.append(node.text)
             elif isinstance(node, parser.Action):
@@ -114,6 +112,12 @@ class _Run:
                 self.branch(node, dot)
             else:
                 raise _Broken(node.word)
+
+    def step(self) -> None:
+        """Count a step; an empty body costs one too. Raises TemplateError beyond the limit."""
+        self.steps += 1
+        if self.steps > _MAX_STEPS:
+            raise TemplateError(f"a template may take {_MAX_STEPS} steps")
 
     def branch(self, node: parser.Branch, dot: Value) -> None:
         scope = len(self.variables)
@@ -132,6 +136,7 @@ class _Run:
             self.nodes(node.otherwise, dot)
         scope = len(self.variables)
         for pair in pairs:
+            self.step()
             names = node.pipeline.variables
             values = pair if len(names) == 2 else pair[1:]
             for name, each in zip(names, values, strict=False):
