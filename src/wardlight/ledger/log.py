@@ -151,7 +151,7 @@ class Ledger:
         return tree.entries(from_index, tree.size)
 
     def checkpoint(self) -> str:
-        """Return the signed checkpoint; it covers everything that was acknowledged before."""
+        """Return the signed checkpoint; it covers all that was acknowledged before, unless there is a `problem`."""
         return self._published().note
 
     def witnessed(self) -> str | None:

@@ -62,9 +62,10 @@ class Proof:
 
 def make(fetch: Fetch, index: int, newest: str, witnessed: str | None) -> Proof:
     """Prove an entry from a log's tiles, by its witnessed checkpoint if that covers it. Raises BadInput, NotFound."""
-    note = newest
-    if witnessed is not None and index < Checkpoint.parse(split(witnessed)[0]).size:
-        note = witnessed
-    size = Checkpoint.parse(split(note)[0]).size
-    hashes = inclusion(nodes(fetch, size), index, size)
+    size = Checkpoint.parse(split(newest)[0]).size
+    note, covered = newest, size
+    if witnessed is not None:
+        seen = Checkpoint.parse(split(witnessed)[0]).size
+        note, covered = (witnessed, seen) if index < seen else (newest, size)
+    hashes = inclusion(nodes(fetch, size), index, covered)
     return Proof(index, bundle(fetch, index // WIDTH, size)[index % WIDTH], tuple(hashes), note)

@@ -46,6 +46,7 @@ class Verification:
         self._large = large
         self.checkpoint = read_checkpoint(source, log, witnesses)
         self.size = self.checkpoint.checkpoint.size
+        self._nodes = nodes(self._fetch, self.size)
         self._full = lru_cache(maxsize=16)(self._read_full)
 
     def run(self, since: Sequence[str] = (), told: Callable[[int], None] = lambda _entries: None) -> Report:
@@ -56,7 +57,7 @@ class Verification:
         for number in range(-(-self.size // WIDTH)):
             self._check_bundle(number, minimum)
             told(tile_at(0, number, self.size).width)
-        if merkle.root(nodes(self._fetch, self.size), self.size) != self.checkpoint.checkpoint.root:
+        if merkle.root(self._nodes, self.size) != self.checkpoint.checkpoint.root:
             raise BadInput("the tree's root isn't the checkpoint's, though all tiles agree: they are of another log")
         for tile in self._source.partials():
             self._check_partial(tile, minimum)
@@ -109,7 +110,7 @@ class Verification:
         if size > self.size:
             raise BadInput(f"entry {self.size}: {name} has {size} entries, the log only {self.size}: "
                            f"{size - self.size} were removed at its end")  # fmt: skip
-        if merkle.root(nodes(self._fetch, size), size) != older.checkpoint.root:
+        if merkle.root(self._nodes, size) != older.checkpoint.root:
             raise BadInput(f"the log doesn't begin with the {size} entries of {name}: it was written anew")
 
     def _cosigners(self) -> dict[str, tuple[int, int]]:
