@@ -53,7 +53,7 @@ def verify(place: str | None, vkey: str | None, data: Path, since: Path | None, 
         log = _trusted(vkey, source)
         check = Verification(source, log, demanded, large)
         with click.progressbar(length=check.size, label="entries", width=0) as bar:
-            report = check.run(_read_text(since) if since else None, bar.update)
+            report = check.run([_read_text(since)] if since else (), bar.update)
     missing = [one.name for one in demanded if one.name not in report.cosigners]
     if missing:
         raise BadInput(f"no checkpoint carries the cosignature of {', '.join(missing)}")

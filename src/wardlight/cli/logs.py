@@ -49,6 +49,7 @@ class Found:
               help="Lines for people, JSON objects, or the bare lines.")  # fmt: skip
 @click.option("--url", default="http://127.0.0.1:8480", show_default=True, help="The server.")
 def logs(
+    *,
     query: str,
     since: str | None,
     start: str | None,
@@ -56,7 +57,6 @@ def logs(
     limit: int,
     output: str,
     url: str,
-    *,
     follow: bool,
 ) -> None:
     """Show log lines, or the values of a metric QUERY, in LogQL: '{service_name="portal"} |= "timeout"'.

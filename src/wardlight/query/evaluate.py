@@ -272,9 +272,9 @@ def _explanation(query: tree.RangeAggregation, reading: Reading, streams: Stream
 
 
 def series_text(labels: LabelSet) -> str:
-    """Write labels as Prometheus does.
+    r"""Write labels as Prometheus does.
 
     >>> series_text((("app", "x"), ("b", 'c"')))
-    '{app="x", b="c\\\\""}'
+    '{app="x", b="c\\""}'
     """
     return "{" + ", ".join(f"{name}={quote(value)}" for name, value in labels) + "}"

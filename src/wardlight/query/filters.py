@@ -77,7 +77,7 @@ def needed_words(stage: tree.LineFilter) -> list[str]:
     if stage.op != "|=" or len(stage.needles) != 1 or stage.needles[0].ip:
         return []
     text = stage.needles[0].text
-    return [found[0] for found in _WORD.finditer(text) if 0 < found.start() and found.end() < len(text)]
+    return [found[0] for found in _WORD.finditer(text) if found.start() > 0 and found.end() < len(text)]
 
 
 # ---- addresses ----

@@ -126,7 +126,7 @@ def fed_back(rows: Sequence[Entry], streams: Streams, binder: Binder, *, needs: 
         ),
     ]
     # Bind the columns first, so that later names can't be taken for fields.
-    fed = Rows(f"(SELECT {', '.join(columns)} FROM {source})", ["*"])
+    fed = Rows(f"(SELECT {', '.join(columns)} FROM {source})", ["*"])  # noqa: S608 -- names of ours, values are bound
     pipeline = Pipeline(
         fed, Labels(streams, (MapsLayer("base", "metadata", "parsed"),), static=False), binder, needs=needs
     )

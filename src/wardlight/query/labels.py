@@ -190,6 +190,24 @@ def stream_names(streams: Streams, binder: Binder) -> str:
     return "JSONExtractKeys(CAST(stream, 'String'))"
 
 
+def taken(names: Sequence[str], labels: Labels, binder: Binder) -> str:
+    """Write which of some names are in use by the stream or its metadata, as Array(String); only before any change."""
+    streams = labels.streams
+    parts = []
+    for name in names:
+        key = binder.text(name)
+        if name in streams.everywhere:
+            parts.append(f"[{key}]")
+            continue
+        there = (
+            f"isNotNull({_COLUMN_METADATA[name]})" if name in _COLUMN_METADATA else f"mapContains(attributes, {key})"
+        )
+        if name in streams.somewhere:
+            there = f"{there} OR isNotNull({StreamLayer().get(name, labels, binder)})"
+        parts.append(f"if({there}, [{key}], [])")
+    return f"arrayConcat({', '.join(parts)})" if parts else "CAST([], 'Array(String)')"
+
+
 def metadata_names(labels: Labels, binder: Binder) -> str:
     """Write the names of a row's structured metadata as Array(String), wherever they stand now."""
     if not labels.static:

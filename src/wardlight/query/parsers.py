@@ -197,7 +197,7 @@ def unpack(line: str, row: Columns) -> Found:
     not_object = "'expecting json object(6), but it is not'"
     fault = row.column(f"multiIf(empty({line}), '', NOT startsWith({line}, '{{'), {not_object}, {broken})")
     tokens = row.column(f"extractAllGroupsVertical({usable}, {row.binder.text(_JSON_TOKEN)})")
-    turns = f"multiIf(t[2] IN ('{{', '[') OR t[3] IN ('{{', '['), 1, t[3] IN ('}}', ']'), -1, 0)"
+    turns = "multiIf(t[2] IN ('{', '[') OR t[3] IN ('{', '['), 1, t[3] IN ('}', ']'), -1, 0)"
     top = f"arrayFilter((t, d) -> d = 1 AND startsWith(t[2], '\"'), {tokens}, arrayCumSum(t -> {turns}, {tokens}))"
     strings = row.column(f"arrayMap(t -> ({_json_key('t[1]')}, {_json_text('t[2]')}), {top})")
     packed = row.column(f"notEmpty({line}) AND {fault} = '' AND arrayExists(x -> x.1 = '_entry', {strings})")
@@ -217,23 +217,37 @@ _LOGFMT_TOKEN = (
     rf'|{_KEY}="[\s\S]*'  # a quote that never closes
     rf'|({_KEY})(?:=([^\x00-\x20="]*))?'
 )
+"""Any token, also those that are faults: they have no groups."""
+
+_PLAIN = r'[^\x00-\x20="\x{FFFD}]*'
+_PLAIN_QUOTED = r'"[^"\\\x{FFFD}]*(?:\\.[^"\\\x{FFFD}]*)*"'
+_LOGFMT_LINE = rf"^(?:[\x00-\x20]*[a-zA-Z_][a-zA-Z0-9_]*(?:={_PLAIN_QUOTED}|={_PLAIN})?(?:[\x00-\x20]+|$))*$"
+"""A line without faults whose keys are label names already: most lines are, and they take a shorter way."""
+_LOGFMT_PAIR = r'([a-zA-Z0-9_]+)(?:="([^"\\]*(?:\\.[^"\\]*)*)"|=([^\x00-\x20="]*))?'
 
 
 def logfmt(stage: tree.Logfmt, line: str, row: Columns, *, wanted: str = "") -> Found:
     """`| logfmt`: every `key=value`, or some keys under other names. Raises ValueError."""
-    tokens = row.column(f"extractAllGroupsVertical({line}, {row.binder.text(_LOGFMT_TOKEN)})")
+    text = row.binder.text
+    parts = "[concat(t[1], t[3]), t[2], t[4]]"
+    cleaned = "replaceAll(t[2], '\ufffd', ' '), replaceAll(t[3], '\ufffd', ' ')"
+    odd = row.column(f"NOT match({line}, {text(_LOGFMT_LINE)})")
+    any_tokens = f"arrayMap(t -> {parts}, extractAllGroupsVertical({line}, {text(_LOGFMT_TOKEN)}))"
+    any_tokens = f"arrayMap(t -> [{_clean('t[1]')}, {cleaned}], {any_tokens})"
+    tokens = row.column(f"if({odd}, {any_tokens}, extractAllGroupsVertical({line}, {text(_LOGFMT_PAIR)}))")
     fault = ""
     if stage.strict:
-        bad = row.column(f"toInt64(arrayFirstIndex(t -> t[1] = '' AND t[3] = '', {tokens}))")
+        bad = row.column(f"toInt64(arrayFirstIndex(t -> t[1] = '', {tokens}))")
         tokens = f"if({bad} = 0, {tokens}, arraySlice({tokens}, 1, {bad} - 1))"
         fault = _logfmt_fault(line, bad, row)
-    quoted = "if(position(t[2], '\\\\') > 0, JSONExtractString(concat('\"', t[2], '\"')), t[2])"
-    value = f"replaceAll(if(t[1] != '', {quoted}, t[4]), '\ufffd', ' ')"
-    pairs = f"arrayMap(t -> ({_clean('concat(t[1], t[3])')}, {value}), {tokens})"
+    unquoted = "if(position(t[2], '\\\\') > 0, JSONExtractString(concat('\"', t[2], '\"')), t[2])"
+    pair = f"(t[1], if(t[2] != '', {unquoted}, t[3]))"
     if stage.extractions:
-        return Found(_chosen(stage, row.column(pairs), row.binder), fault)
-    kept = ["x.1 != ''", *([] if stage.keep_empty else ["x.2 != ''"]), *([wanted] if wanted else [])]
-    return Found(f"arrayFilter(x -> {' AND '.join(kept)}, {pairs})", fault)
+        return Found(_chosen(stage, row.column(f"arrayMap(t -> {pair}, {tokens})"), row.binder), fault)
+    kept = ["t[1] != ''", *([] if stage.keep_empty else ["(t[2] != '' OR t[3] != '')"])]
+    if wanted:
+        kept.append(wanted.replace("x.1", "t[1]"))
+    return Found(f"arrayMap(t -> {pair}, arrayFilter(t -> {' AND '.join(kept)}, {tokens}))", fault)
 
 
 def _chosen(stage: tree.Logfmt, pairs: str, binder: Binder) -> str:

@@ -33,6 +33,7 @@ from wardlight.query.labels import (
     StreamLayer,
     metadata_names,
     stream_names,
+    taken,
 )
 from wardlight.query.lex import ParseError
 from wardlight.query.needs import EVERYTHING, Needs
@@ -282,8 +283,7 @@ class Pipeline:
         if self._left_out():
             return
         pairs = self.column(found.pairs)
-        taken = self._taken()
-        renamed = f"arrayMap(x -> (if({taken}, concat(x.1, '{EXTRACTED}'), x.1), x.2), {pairs})"
+        renamed = f"arrayMap(x -> (if({self._taken()}, concat(x.1, '{EXTRACTED}'), x.1), x.2), {pairs})"
         kept = [] if defaults else self._unseen()
         if wanted := self._wanted():
             kept.append(wanted)
@@ -304,10 +304,13 @@ class Pipeline:
         self._over(layer)
 
     def _taken(self) -> str:
-        names = self.column(
-            f"arrayConcat({stream_names(self.labels.streams, self.binder)}, {metadata_names(self.labels, self.binder)})"
-        )
-        return f"has({names}, x.1)"
+        """Condition on a pair `x`: its name is in use."""
+        labels, binder = self.labels, self.binder
+        if self.needs.labels is not None and labels.static:
+            names = taken(sorted(self.needs.labels), labels, binder)
+        else:
+            names = f"arrayConcat({stream_names(labels.streams, binder)}, {metadata_names(labels, binder)})"
+        return f"has({self.column(names)}, x.1)"
 
     def _unseen(self) -> list[str]:
         """Conditions on a pair: no earlier stage has set its label."""

@@ -210,7 +210,7 @@ def statement(query: tree.RangeAggregation, pipeline: Pipeline, grid: Grid) -> S
     lines = ", ".join(
         [*dict.fromkeys(keys), "toUnixTimestamp64Nano(ts) AS t", "seq AS o", f"{v} AS v", f"{failed} AS failed"]
     )
-    source = f"(SELECT {lines} FROM ({pipeline.rows.sql()}))"
+    source = f"(SELECT {lines} FROM ({pipeline.rows.sql()}))"  # noqa: S608 -- names of ours, values are bound
     names = [key.rsplit(" AS ", 1)[-1] for key in dict.fromkeys(keys)]
     condition = f" WHERE {laid.condition}" if laid.condition else ""
     where = f"{source}{condition}"

@@ -274,7 +274,7 @@ _METHODS: dict[str, Any] = {
     "UnixMilli": lambda moment: moment.ns // 10**6,
     "UnixMicro": lambda moment: moment.ns // 10**3,
     "UnixNano": lambda moment: moment.ns,
-    "Format": lambda moment, layout: format_moment(moment, layout),
+    "Format": format_moment,
     "UTC": lambda moment: Moment(moment.ns),
     "Weekday": lambda moment: datetime.strftime(moment.local, "%A"),
     "Month": lambda moment: datetime.strftime(moment.local, "%B"),

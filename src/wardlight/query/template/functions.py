@@ -293,10 +293,6 @@ def _unix_to_time(epoch: str) -> Moment:
 # ---- Go's own ----
 
 
-def _comparison(holds: Callable[[Value, Value], bool]) -> Callable[[Value, Value], bool]:
-    return lambda left, right: holds(left, right)
-
-
 def _equals(first: Value, *rest: Value) -> bool:
     if not rest:
         raise TemplateError("missing argument for comparison")
@@ -468,11 +464,11 @@ TABLE: Sequence[Function] = tuple(
         ("or", _none, "or A B …", "the first value that isn't empty, else the last", "{{ or .empty .app }}", "portal"),
         ("not", lambda v: not is_true(v), "not VALUE", "whether it is empty", "{{ not .empty }}", "true"),
         ("eq", _equals, "eq A B …", "whether A equals one of the others", '{{ if eq .status "500" }}bad{{ end }}', "bad"),
-        ("ne", _comparison(lambda a, b: not equal(a, b)), "ne A B", "whether they differ", '{{ ne .status "200" }}', "true"),
-        ("lt", _comparison(less), "lt A B", "A < B", "{{ lt 1 2 }}", "true"),
-        ("le", _comparison(lambda a, b: less(a, b) or equal(a, b)), "le A B", "A ≤ B", "{{ le 2 2 }}", "true"),
-        ("gt", _comparison(lambda a, b: not less(a, b) and not equal(a, b)), "gt A B", "A > B", "{{ gt (int .status) 499 }}", "true"),
-        ("ge", _comparison(lambda a, b: not less(a, b)), "ge A B", "A ≥ B", "{{ ge 1 2 }}", "false"),
+        ("ne", lambda a, b: not equal(a, b), "ne A B", "whether they differ", '{{ ne .status "200" }}', "true"),
+        ("lt", less, "lt A B", "A < B", "{{ lt 1 2 }}", "true"),
+        ("le", lambda a, b: less(a, b) or equal(a, b), "le A B", "A ≤ B", "{{ le 2 2 }}", "true"),
+        ("gt", lambda a, b: not less(a, b) and not equal(a, b), "gt A B", "A > B", "{{ gt (int .status) 499 }}", "true"),
+        ("ge", lambda a, b: not less(a, b), "ge A B", "A ≥ B", "{{ ge 1 2 }}", "false"),
         ("len", _length, "len VALUE", "how many bytes or elements", "{{ len .app }}", "6"),
         ("index", _index, "index VALUE KEY …", "an element", "{{ index (fromJson .json).tags 1 }}", "y"),
         ("slice", _slice, "slice VALUE START END", "a part", "{{ slice .app 0 4 }}", "port"),
