@@ -190,6 +190,7 @@ def nodes(fetch: Fetch, size: int) -> merkle.Node:
     def hashes(level: int, number: int) -> bytes:
         return cut(fetch, tile_at(level, number, size))
 
+    @lru_cache(maxsize=4096)
     def node(height: int, number: int) -> bytes:
         level, inside = divmod(height, 8)
         first = number << inside
