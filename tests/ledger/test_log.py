@@ -79,6 +79,12 @@ def test_many_senders_at_once_each_get_their_own(ledger: Ledger, directory: Path
     assert verified(directory).checkpoint.checkpoint.size == 720
 
 
+def test_a_sender_that_gives_up_stops_nobody(ledger: Ledger) -> None:
+    ledger.submit(entries(0, 3)).cancel()
+    assert ledger.append(entries(3, 3)) == range(3, 6)
+    assert ledger.read(0, 10) == entries(0, 6)
+
+
 def test_partial_tiles_go_when_the_full_one_is_there(ledger: Ledger, directory: Path) -> None:
     ledger.append(entries(0, 255))
     ledger.checkpoint()

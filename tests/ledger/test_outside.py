@@ -109,6 +109,24 @@ def test_a_witness_is_shown_that_the_log_only_grew(outside: Outside, ledger: Led
     verified(directory)
 
 
+def test_all_witnesses_sign_the_same_checkpoint(ledger: Ledger, eye: Eye, clock: ManualClock) -> None:
+    other = Signer("witness.example/other", bytes(range(32)), WITNESS)
+
+    def answer(_path: str, body: bytes) -> Answer:
+        ledger.append([b"meanwhile"])
+        text = split(body.decode().partition("\n\n")[2])[0]
+        return 200, "text/plain", other.line(text, 1).encode()
+
+    with served(answer) as first, served(eye) as second:
+        witnesses = [Witness(other.verifier, first), Witness(EYE.verifier, second)]
+        outside = Outside(ledger, witnesses, "", clock)
+        outside.round()
+        outside.close()
+    found = open_checkpoint(ledger.witnessed() or "", Verifier.parse(ledger.vkey), [EYE.verifier, other.verifier])
+    assert found.checkpoint.size == 300
+    assert len(found.cosigners) == 2
+
+
 def test_nobody_is_asked_when_nothing_is_new(outside: Outside, eye: Eye) -> None:
     outside.round()
     outside.round()

@@ -269,3 +269,19 @@ def test_a_journal_that_is_damaged_before_whole_frames_is_refused(start: Open, d
         start().open()
     segment.write_bytes(frame + frame[:-1])
     assert start().size == 10, "a torn last frame was never acknowledged"
+
+
+def test_an_entry_that_looks_like_a_frame_is_none(start: Open, directory: Path) -> None:
+    disk = Full()
+    ledger = start(disk=disk)
+    ledger.open()
+    disk.rename = lambda source, target: (_ for _ in ()).throw(OSError(errno.EIO, "no"))  # type: ignore[method-assign]
+    ledger.append(entries(0, 10))
+    (segment,) = [path for path in (directory.parent / "journal").iterdir() if path.stat().st_size]
+    frame = segment.read_bytes()
+    assert not ledger.settle(1)
+    ledger.append([frame * 2])
+    ledger.close()
+    last = max((directory.parent / "journal").iterdir())
+    last.write_bytes(last.read_bytes()[:-1])
+    assert start().size == 10

@@ -2,10 +2,11 @@
 
 A directory of segments. A group of entries is one frame, appended to the open segment and synced:
 
-    magic "WLL1" | crc32 of the rest | length of the bundle, 8 bytes | index of its first entry, 8 bytes | bundle
+    mark, 16 bytes | crc32 of the rest | length of the bundle, 8 bytes | index of its first entry, 8 bytes | bundle
 
-Numbers are big-endian, of 4 bytes where nothing else is said; the bundle is as in `tiles.pack`. When the log has the
-entries of a segment, it is removed. What recovery finds:
+Numbers are big-endian; the bundle is as in `tiles.pack`. All frames of a segment have the same mark, which is random:
+nothing that a sender writes into an entry can pass for a frame. When the log has the entries of a segment, it is
+removed. What recovery finds:
 
 - died while appending: a torn last frame. Nobody was told; it is left out.
 - died after the sync: a whole frame, perhaps unanswered. It goes into the log.
@@ -31,9 +32,9 @@ from wardlight.ledger.disk import Disk
 from wardlight.ledger.tiles import pack, unpack
 from wardlight.problems import Unavailable
 
-_MAGIC = b"WLL1"
-_HEAD = struct.Struct(">4sIQQ")
-_CHECKED = 8
+_MARK_BYTES = 16
+_HEAD = struct.Struct(">16sIQQ")
+_CHECKED = _MARK_BYTES + 4
 """Where the part that the checksum covers begins."""
 
 
@@ -55,6 +56,7 @@ class Segment:
     """A file of frames."""
 
     path: Path
+    mark: bytes
     frames: list[Frame] = field(default_factory=list)
     end: int = 0
     """Bytes of its whole frames."""
@@ -94,11 +96,11 @@ class Journal:
     def append(self, frame: Frame) -> None:
         """Write a frame; on return it is on disk. Raises Unavailable, and the frame isn't there or doesn't count."""
         bundle = pack(frame.entries)
-        head = _HEAD.pack(_MAGIC, 0, len(bundle), frame.first)
+        head = _HEAD.pack(b"", 0, len(bundle), frame.first)
         crc = zlib.crc32(bundle, zlib.crc32(head[_CHECKED:]))
-        written = _HEAD.pack(_MAGIC, crc, len(bundle), frame.first) + bundle
         try:
             segment = self._segment()
+            written = _HEAD.pack(segment.mark, crc, len(bundle), frame.first) + bundle
             self._disk.write_all(self._file, written, segment.end)
             self._disk.sync(self._file)
         except OSError as error:
@@ -124,7 +126,7 @@ class Journal:
             self._last += 1
             path = self._directory / f"{self._last:016d}.segment"
             self._file = self._disk.open(path, os.O_CREAT | os.O_EXCL)
-            self._open = Segment(path)
+            self._open = Segment(path, os.urandom(_MARK_BYTES))
             self._disk.sync_directory(self._directory)
         return self._open
 
@@ -146,25 +148,25 @@ class Journal:
 
 def _read(path: Path) -> Segment:
     """Read a segment up to a torn last frame. Raises Unavailable when frames lie behind one that isn't whole."""
-    segment = Segment(path)
     raw = path.read_bytes()
-    while (frame := _frame(raw, segment.end)) is not None:
+    segment = Segment(path, raw[:_MARK_BYTES])
+    while (frame := _frame(raw, segment.end, segment.mark)) is not None:
         bundle, first = frame
         segment.frames.append(Frame(first, unpack(bundle)))
         segment.end += _HEAD.size + len(bundle)
     at = segment.end
-    while (at := raw.find(_MAGIC, at + 1)) != -1:
-        if _frame(raw, at) is not None:
+    while (at := raw.find(segment.mark, at + 1)) != -1:
+        if _frame(raw, at, segment.mark) is not None:
             raise Unavailable(f"{path} is damaged at byte {segment.end}, and there are entries behind it: restore it")
     return segment
 
 
-def _frame(raw: bytes, at: int) -> tuple[bytes, int] | None:
+def _frame(raw: bytes, at: int, mark: bytes) -> tuple[bytes, int] | None:
     """Read the bundle and the first index of a whole frame; None if there is none."""
     if at + _HEAD.size > len(raw):
         return None
-    magic, crc, length, first = _HEAD.unpack_from(raw, at)
+    found, crc, length, first = _HEAD.unpack_from(raw, at)
     end = at + _HEAD.size + length
-    if magic != _MAGIC or end > len(raw) or zlib.crc32(memoryview(raw)[at + _CHECKED : end]) != crc:
+    if found != mark or end > len(raw) or zlib.crc32(memoryview(raw)[at + _CHECKED : end]) != crc:
         return None
     return raw[at + _HEAD.size : end], first

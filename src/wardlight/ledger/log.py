@@ -280,6 +280,7 @@ class _Open:
 
     def submit(self, entries: Sequence[bytes]) -> Future[range]:
         done: Future[range] = Future()
+        done.set_running_or_notify_cancel()  # Who waits for it may give up; the entries are written all the same.
         if not entries:
             done.set_result(range(0))
             return done
@@ -293,7 +294,7 @@ class _Open:
                     raise Unavailable(self.problem)
                 raise Busy(f"{self._bytes} bytes of audit events wait to be published; try again")
             self._bytes += size
-            self._waiting.append(_Waiting(entries, size, done))
+            self._waiting.append(_Waiting(tuple(entries), size, done))
             self._changed.notify_all()
         return done
 

@@ -55,9 +55,13 @@ class Outside:
         self._client.close()
 
     def round(self) -> None:
-        """Ask everybody who hasn't seen the newest checkpoint."""
+        """Ask everybody who hasn't seen the newest checkpoint; all are asked about the same."""
+        try:
+            note = self._ledger.checkpoint()
+        except Problem:
+            return  # The ledger tells it to everybody.
         for asking in self._asking:
-            self._try(asking.witness.verifier.name, partial(self._cosign, asking))
+            self._try(asking.witness.verifier.name, partial(self._cosign, asking, note))
         if self._authority:
             self._try(self._authority, self._stamp)
 
@@ -76,8 +80,7 @@ class Outside:
         else:
             self.problems.pop(name, None)
 
-    def _cosign(self, asking: Asking) -> None:
-        note = self._ledger.checkpoint()
+    def _cosign(self, asking: Asking, note: str) -> None:
         text = split(note)[0]
         name = asking.witness.verifier.name
         if self._cosigned.get(name) != text:
