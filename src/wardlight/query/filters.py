@@ -197,16 +197,16 @@ def _quantity_condition(condition: tree.NumberFilter | tree.DurationFilter | tre
     value = row.label(condition.name)
     if value == ABSENT or condition.name in (tree.ERROR, tree.ERROR_DETAILS):
         return Verdict("0")
-    text = text_of(value)
+    text = row.column(text_of(value))
     read, complaint = {
         tree.NumberFilter: (number_of, number_fault),
         tree.DurationFilter: (duration_of, duration_fault),
         tree.BytesFilter: (bytes_of, bytes_fault),
     }[type(condition)]
-    number = row.column(read(text, row.binder))
+    number = read(text, row)
     compared = f"{number} {_COMPARE[condition.op]} {row.binder.number(float(condition.value))}"
     when = f"(isNotNull({value}) AND isNull({number}))"
-    return Verdict(f"isNotNull({value}) AND ifNull({compared}, 1)", [(when, complaint(text, row.binder))])
+    return Verdict(f"isNotNull({value}) AND ifNull({compared}, 1)", [(when, complaint(text, row))])
 
 
 # ---- quantities: text as Nullable(Float64), and what Go says of a text that is none ----
@@ -219,57 +219,69 @@ _DURATION_UNITS = {"ns": 1, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1
 _BYTES_NUMBER = r"^[\d.,]*"
 
 
-def number_of(text: str, binder: Binder) -> str:
+class Columns(Protocol):
+    """Where readings put what they use more than once."""
+
+    binder: Binder
+
+    def column(self, expression: str) -> str:
+        """Give an expression a name."""
+        ...
+
+
+def number_of(text: str, row: Columns) -> str:
     """Read a number as Go's strconv.ParseFloat does."""
-    number = f"toFloat64OrNull({text})"
-    finite = f"isFinite({number}) OR match({text}, '(?i)^[+-]?(inf|nan)')"
-    return f"if(match({text}, {binder.text(_FLOAT)}) AND ({finite}), {number}, NULL)"
+    number = row.column(f"toFloat64OrNull({text})")
+    finite = f"(isFinite({number}) OR match({text}, '(?i)^[+-]?(inf|nan)'))"
+    return row.column(f"if(match({text}, {row.binder.text(_FLOAT)}) AND {finite}, {number}, NULL)")
 
 
-def number_fault(text: str, binder: Binder) -> str:
+def number_fault(text: str, row: Columns) -> str:
     """Say what is wrong with a number."""
-    reason = f"if(match({text}, {binder.text(_FLOAT)}), 'value out of range', 'invalid syntax')"
+    reason = f"if(match({text}, {row.binder.text(_FLOAT)}), 'value out of range', 'invalid syntax')"
     return f"concat('strconv.ParseFloat: parsing \"', {text}, '\": ', {reason})"
 
 
-def duration_of(text: str, binder: Binder) -> str:
+def duration_of(text: str, row: Columns) -> str:
     """Read a duration as Go's time.ParseDuration does, in nanoseconds."""
-    units_known = binder.texts(_DURATION_UNITS)
-    factors = f"[{', '.join(binder.number(float(factor)) for factor in _DURATION_UNITS.values())}]"
-    parts = f"extractAllGroupsVertical({text}, {binder.text(_DURATION_PART)})"
-    total = f"arraySum(g -> toFloat64OrZero(g[1]) * transform(g[2], {units_known}, {factors}, 0.), {parts})"
+    bind = row.binder
+    factors = f"[{', '.join(bind.number(float(factor)) for factor in _DURATION_UNITS.values())}]"
+    parts = f"extractAllGroupsVertical({text}, {bind.text(_DURATION_PART)})"
+    unit = f"transform(g[2], {bind.texts(_DURATION_UNITS)}, {factors}, 0.)"
+    total = f"arraySum(g -> toFloat64OrZero(g[1]) * {unit}, {parts})"
     signed = f"if(startsWith({text}, '-'), -1, 1) * round({total})"
     zero = f"match({text}, '^[+-]?0$')"
-    return f"multiIf(match({text}, {binder.text(_DURATION)}), {signed}, {zero}, 0., NULL)"
+    return row.column(f"multiIf(match({text}, {bind.text(_DURATION)}), {signed}, {zero}, 0., NULL)")
 
 
-def duration_fault(text: str, binder: Binder) -> str:
+def duration_fault(text: str, row: Columns) -> str:
     """Say what is wrong with a duration."""
-    unit = f"extract({text}, {binder.text(_DURATION_HEAD + '([^0-9.]+)')})"
-    missing = f"match({text}, {binder.text(_DURATION_HEAD + '$')})"
-    quoted = f"concat('\"', {text}, '\"')"
+    unit = row.column(f"extract({text}, {row.binder.text(_DURATION_HEAD + '([^0-9.]+)')})")
+    missing = f"match({text}, {row.binder.text(_DURATION_HEAD + '$')})"
     return (
-        f"multiIf({missing}, concat('time: missing unit in duration ', {quoted}),"
-        f" notEmpty({unit}), concat('time: unknown unit \"', {unit}, '\" in duration ', {quoted}),"
-        f" concat('time: invalid duration ', {quoted}))"
+        f"concat('time: ', multiIf({missing}, 'missing unit in ', {unit} != '',"
+        f" concat('unknown unit \"', {unit}, '\" in '), 'invalid '), 'duration \"', {text}, '\"')"
     )
 
 
-def bytes_of(text: str, binder: Binder) -> str:
+def bytes_of(text: str, row: Columns) -> str:
     """Read a size as humanize.ParseBytes does."""
-    digits = f"extract({text}, {binder.text(_BYTES_NUMBER)})"
-    number = number_of(f"replaceAll({digits}, ',', '')", binder)
-    unit = f"lowerUTF8(trimBoth(substring({text}, length({digits}) + 1)))"
-    factors = f"[{', '.join(binder.number(float(size)) for size in units.SIZES.values())}]"
-    factor = f"transform({unit}, {binder.texts(units.SIZES)}, {factors}, 0.)"
-    return f"if({factor} = 0., NULL, floor({number} * {factor}))"
+    digits, unit = _size_parts(text, row)
+    number = number_of(digits, row)
+    factors = f"[{', '.join(row.binder.number(float(size)) for size in units.SIZES.values())}]"
+    factor = row.column(f"transform({unit}, {row.binder.texts(units.SIZES)}, {factors}, 0.)")
+    return row.column(f"if({factor} = 0., NULL, floor({number} * {factor}))")
 
 
-def bytes_fault(text: str, binder: Binder) -> str:
+def bytes_fault(text: str, row: Columns) -> str:
     """Say what is wrong with a size."""
-    digits = f"extract({text}, {binder.text(_BYTES_NUMBER)})"
-    bare = f"replaceAll({digits}, ',', '')"
-    unit = f"lowerUTF8(trimBoth(substring({text}, length({digits}) + 1)))"
-    return (
-        f"if(isNull({number_of(bare, binder)}), {number_fault(bare, binder)}, concat('unhandled size name: ', {unit}))"
-    )
+    digits, unit = _size_parts(text, row)
+    number = number_of(digits, row)
+    return f"if(isNull({number}), {number_fault(digits, row)}, concat('unhandled size name: ', {unit}))"
+
+
+def _size_parts(text: str, row: Columns) -> tuple[str, str]:
+    """Cut a size into its digits, without commas, and its unit."""
+    digits = row.column(f"extract({text}, {row.binder.text(_BYTES_NUMBER)})")
+    unit = row.column(f"lowerUTF8(trimBoth(substring({text}, length({digits}) + 1)))")
+    return row.column(f"replaceAll({digits}, ',', '')"), unit

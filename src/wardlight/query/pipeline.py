@@ -141,13 +141,14 @@ class Pipeline:
 
     def regexp(self, stage: tree.Regexp) -> None:
         """Parse by an expression."""
+        if self._left_out():
+            return
         self._found(parsers.regexp_groups(stage, self.line, self), "")
 
     def pattern(self, stage: tree.Pattern) -> None:
         """Parse by a pattern."""
-        found = parsers.pattern_captures(stage, self.line, self)
         if not self._left_out():
-            self._found(found, "")
+            self._found(parsers.pattern_captures(stage, self.line, self), "")
 
     def unpack(self, stage: tree.Unpack) -> None:  # noqa: ARG002
         """Undo Promtail's pack."""
@@ -203,7 +204,7 @@ class Pipeline:
     def unwrap(self, unwrap: tree.Unwrap) -> str:
         """Take a label as the sample's value; rows without it are left out. Returns the column of the value."""
         value = self.label(unwrap.label)
-        text = text_of(value)
+        text = self.column(text_of(value))
         self.rows.where(f"{text} != ''" if value != ABSENT else "0")
         read, complaint = {
             "": (number_of, number_fault),
@@ -211,8 +212,8 @@ class Pipeline:
             "duration": (duration_of, duration_fault),
             "duration_seconds": (duration_of, duration_fault),
         }[unwrap.conversion]
-        number = self.column(read(text, self.binder))
-        fault = self.column(f"if(isNull({number}), {complaint(text, self.binder)}, '')")
+        number = read(text, self)
+        fault = self.column(f"if(isNull({number}), {complaint(text, self)}, '')")
         self._fail(fault, "SampleExtractionErr", fault, overrides=True)
         for condition in unwrap.filters:
             self.condition(condition)
@@ -271,7 +272,17 @@ class Pipeline:
     # ---- parsers ----
 
     def _left_out(self) -> bool:
+        if not self.needs.nothing:
+            self._detach_line()
         return self.needs.nothing
+
+    def _detach_line(self) -> None:
+        """Make the line one that no index knows.
+
+        Conditions on what parsers find would otherwise be held against every index of the table, which takes a second.
+        """
+        if self.line == "line":
+            self.line = self.column("arrayJoin([line])")
 
     def _wanted(self) -> str:
         if self.needs.labels is None:
@@ -280,8 +291,6 @@ class Pipeline:
 
     def _found(self, found: parsers.Found, error: str, *, defaults: Sequence[str] = ()) -> None:
         """Add what a parser found: names that are taken get `_extracted`, of equal ones the first counts."""
-        if self._left_out():
-            return
         pairs = self.column(found.pairs)
         renamed = f"arrayMap(x -> (if({self._taken()}, concat(x.1, '{EXTRACTED}'), x.1), x.2), {pairs})"
         kept = [] if defaults else self._unseen()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from wardlight.store.params import Param
+
+_NAME = re.compile(r"[a-z]+\d+")
 
 
 @dataclass
@@ -47,37 +50,46 @@ class Binder:
 
 
 class Rows:
-    """A SELECT that grows: columns and conditions gather until a condition must come before a new column."""
+    """A SELECT that grows, in levels: a column that uses another, or comes after a condition, is one level further out.
+
+    Within a level, columns may not use each other: the engine would write an alias out wherever it is used, and a chain
+    of them would grow without bounds.
+    """
 
     def __init__(self, source: str, columns: Sequence[str]) -> None:
         self._source = source
         self._columns = list(columns)
         self._conditions: list[str] = []
-        self._nested = False
+        self._fresh: set[str] = set()
         self._count = 0
 
     def where(self, condition: str) -> None:
         """Keep only rows that meet a condition."""
+        if self._uses_fresh(condition):
+            self._nest()
         self._conditions.append(condition)
 
     def column(self, expression: str, hint: str = "c") -> str:
         """Add a column, calculated only for rows that met the conditions so far; return its name."""
-        if self._conditions:
+        if self._conditions or self._uses_fresh(expression):
             self._nest()
         self._count += 1
         name = f"{hint}{self._count}"
         self._columns.append(f"{expression} AS {name}")
+        self._fresh.add(name)
         return name
 
     def sql(self) -> str:
         """Write the SELECT."""
-        where = f" WHERE {' AND '.join(f'({each})' for each in self._conditions)}" if self._conditions else ""
+        where = f" WHERE {all_of(self._conditions)}" if self._conditions else ""
         return f"SELECT {', '.join(self._columns)} FROM {self._source}{where}"  # noqa: S608 -- expressions of ours
+
+    def _uses_fresh(self, expression: str) -> bool:
+        return not self._fresh.isdisjoint(_NAME.findall(expression))
 
     def _nest(self) -> None:
         self._source = f"({self.sql()})"
-        self._columns = ["*"]
-        self._conditions = []
+        self._columns, self._conditions, self._fresh = ["*"], [], set()
 
 
 def all_of(conditions: Iterable[str]) -> str:
