@@ -9,7 +9,7 @@ from wardlight import __version__
 from wardlight.api import loki_explore, loki_tail
 from wardlight.api import loki_json as write
 from wardlight.api import loki_params as read
-from wardlight.api.loki_http import PREFIX, asked, json_response, parameters, told
+from wardlight.api.loki_http import PREFIX, asked, by_get_and_post, json_response, parameters, told
 from wardlight.query import QueryService, Range
 
 LOKI_VERSION = "3.5.0"
@@ -28,7 +28,7 @@ def router(service: QueryService) -> APIRouter:
         ("/label/{name}/values", queries.values),
         ("/series", queries.series),
     ):
-        routes.add_api_route(PREFIX + path, told(endpoint), methods=["GET", "POST"])
+        by_get_and_post(routes, PREFIX + path, told(endpoint))
     routes.add_api_route(PREFIX + "/status/buildinfo", _build_info, methods=["GET"])
     routes.add_api_route("/ready", _ready, methods=["GET"])
     routes.include_router(loki_explore.router(service))

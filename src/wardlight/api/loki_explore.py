@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from wardlight import __version__
 from wardlight.api import loki_params as read
-from wardlight.api.loki_http import PREFIX, asked, json_response, parameters, told
+from wardlight.api.loki_http import PREFIX, asked, by_get_and_post, json_response, parameters, told
 from wardlight.api.loki_json import vector_or_matrix
 from wardlight.query import QueryService
 from wardlight.query.explore import Field
@@ -32,7 +32,7 @@ def router(service: QueryService) -> APIRouter:
         ("/drilldown-limits", explorer.drilldown_limits),
         ("/format_query", explorer.format_query),
     ):
-        routes.add_api_route(PREFIX + path, told(endpoint), methods=["GET", "POST"])
+        by_get_and_post(routes, PREFIX + path, told(endpoint))
     return routes
 
 

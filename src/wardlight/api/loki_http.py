@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import anyio
 import msgspec
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 
 from wardlight.problems import Problem
 from wardlight.query import QueryService, Reader
@@ -70,6 +70,12 @@ async def asked(request: Request, service: QueryService, ask: Callable[[Reader],
         if not asking.done() and await request.is_disconnected():
             await anyio.to_thread.run_sync(service.cancel, reader.tag)
     return await asking
+
+
+def by_get_and_post(routes: APIRouter, path: str, endpoint: Endpoint) -> None:
+    """Add a question that may be asked both ways; the OpenAPI document shows one."""
+    routes.add_api_route(path, endpoint, methods=["GET"])
+    routes.add_api_route(path, endpoint, methods=["POST"], include_in_schema=False)
 
 
 def told(endpoint: Endpoint) -> Endpoint:
