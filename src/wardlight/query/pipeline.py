@@ -282,7 +282,7 @@ class Pipeline:
         Conditions on what parsers find would otherwise be held against every index of the table, which takes a second.
         """
         if self.line == "line":
-            self.line = self.column("arrayJoin([line])")
+            self.line = self.rows.detached("line")
 
     def _wanted(self) -> str:
         if self.needs.labels is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from wardlight.store.params import Param
 
-_NAME = re.compile(r"[a-z]+\d+")
+_NAME = re.compile(r"\bc\d+\b")
 
 
 @dataclass
@@ -69,14 +69,24 @@ class Rows:
             self._nest()
         self._conditions.append(condition)
 
-    def column(self, expression: str, hint: str = "c") -> str:
+    def column(self, expression: str) -> str:
         """Add a column, calculated only for rows that met the conditions so far; return its name."""
         if self._conditions or self._uses_fresh(expression):
             self._nest()
         self._count += 1
-        name = f"{hint}{self._count}"
+        name = f"c{self._count}"
         self._columns.append(f"{expression} AS {name}")
         self._fresh.add(name)
+        return name
+
+    def detached(self, expression: str) -> str:
+        """Add a column that the planner can't see through: what is said of it is held against no index."""
+        self._nest()
+        self._count += 1
+        name = f"c{self._count}"
+        self._source = f"{self._source} ARRAY JOIN [{expression}] AS {name}"
+        self._columns = ["*", name]
+        self._nest()
         return name
 
     def sql(self) -> str:
