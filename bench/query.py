@@ -174,7 +174,7 @@ def bytes_read(store: EmbeddedStore, statements: Sequence[tuple[str, Mapping[str
         total = 0
         for sql, params, _ in statements:
             bound = {name: bind(value) for name, value in (params or {}).items()}
-            total += session.query(sql, "Null", params=bound).bytes_read()
+            total += session.query(sql, "Null", params=bound).storage_bytes_read()
         return float(total)
     finally:
         session.close()
