@@ -58,7 +58,6 @@ _JSON_OBJECT = rf"{_JSON_HEAD}{_SPACE}\}}"
 _NO_OBJECT_END = "Value looks like object, but can't find closing '}' symbol"
 _NO_ARRAY_END = "Value is array, but can't find closing ']' symbol"
 _JSON_FAULTS = (
-    (r"^\s*(?:[^{\s]|$)", _NO_OBJECT_END),
     (rf"^{_STRING}{_SPACE}:{_SPACE}\"", "Value is string, but can't find closing '\"' symbol"),
     (rf"^{_STRING}{_SPACE}:{_SPACE}\{{", _NO_OBJECT_END),
     (rf"^{_STRING}{_SPACE}:{_SPACE}\[", _NO_ARRAY_END),
@@ -89,8 +88,8 @@ def _json_object(line: str, row: Columns) -> tuple[str, str]:
     head = row.column(f"if({found} != '', '', extract({line}, {text(_JSON_HEAD)}))")
     rest = f"trimLeft(substring({line}, length({head}) + 1))"
     cases = ", ".join(f"match({rest}, {text(expression)}), {text(words)}" for expression, words in _JSON_FAULTS)
-    # A line that is no object at all has no head, and its rest is the line.
-    fault = f"if({found} != '', '', multiIf({cases}, {text(_NO_OBJECT_END)}))"
+    # A line that is no object at all has no head.
+    fault = f"multiIf({found} != '', '', {head} = '', {text(_NO_OBJECT_END)}, {cases}, {text(_NO_OBJECT_END)})"
     return row.column(f"if({found} != '', {found}, concat({head}, '}}'))"), fault
 
 
