@@ -255,7 +255,7 @@ def _explanation(query: tree.RangeAggregation, reading: Reading, streams: Stream
     pipeline = _prepared(query, reading, streams, start, end)
     if query.range.unwrap:
         pipeline.unwrap(query.range.unwrap)
-    unless = [f"{column} = ''" for column in pipeline.failed_parsers] if needs.keeps_errors else []
+    unless = [f"NOT {column}" for column in pipeline.failed_parsers] if needs.keeps_errors else []
     for condition in (f"{pipeline.error} != ''", *unless):
         pipeline.rows.where(condition)
     found = next(host.entries(reading.select(host.entries_sql(pipeline, "ASC", 1), pipeline.binder)), None)

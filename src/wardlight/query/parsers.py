@@ -31,8 +31,10 @@ class Found:
 
     pairs: str
     """Array(Tuple(String, String)): label names, already clean, and values."""
-    fault: str = ""
-    """The details of the fault, '' where there is none; an empty expression if there can't be one."""
+    failed: str = ""
+    """Condition: the line is not what it should be; empty if it can't be otherwise."""
+    fault: str = "''"
+    """What is wrong with it, where it failed."""
     line: str = ""
     """The line after it, if the parser changes it."""
 
@@ -70,18 +72,18 @@ _JSON_FAULTS = (
 
 def json_all(line: str, row: Columns, *, wanted: str = "") -> Found:
     """`| json`: every scalar, nested names joined by `_`. `wanted` is a condition on a pair `x` of those to keep."""
-    usable, fault = _json_object(line, row)
+    usable, failed, fault = _json_object(line, row)
     tokens = row.column(f"extractAllGroupsVertical({usable}, {row.binder.text(_JSON_TOKEN)})")
     nested = f"countSubstrings({usable}, '{{') > 1 OR position({usable}, '[') > 0"
     flat = f"arrayMap(t -> (t[1], t[2]), {tokens})"
     pairs = row.column(f"if({nested}, {_nested_pairs(tokens, row)}, {flat})")
     named = f"arrayMap(x -> ({_clean(_json_key('x.1'))}, x.2), {pairs})"
     kept = f"x.1 != '' AND x.2 NOT IN ('', '{{', '[', 'null'){f' AND {wanted}' if wanted else ''}"
-    return Found(f"arrayMap(x -> (x.1, {_json_text('x.2')}), arrayFilter(x -> {kept}, {named}))", fault)
+    return Found(f"arrayMap(x -> (x.1, {_json_text('x.2')}), arrayFilter(x -> {kept}, {named}))", failed, fault)
 
 
-def _json_object(line: str, row: Columns) -> tuple[str, str]:
-    """Cut the part of a line that is a JSON object; say what is wrong with the rest."""
+def _json_object(line: str, row: Columns) -> tuple[str, str, str]:
+    """Cut the part of a line that is a JSON object; say whether something, and what, is wrong with the rest."""
     text = row.binder.text
     whole = row.column(f"isValidJSON({line}) AND startsWith(trimLeft({line}), '{{')")
     found = row.column(f"if({whole}, {line}, extract({line}, {text(_JSON_OBJECT)}))")
@@ -89,8 +91,8 @@ def _json_object(line: str, row: Columns) -> tuple[str, str]:
     rest = f"trimLeft(substring({line}, length({head}) + 1))"
     cases = ", ".join(f"match({rest}, {text(expression)}), {text(words)}" for expression, words in _JSON_FAULTS)
     # A line that is no object at all has no head.
-    fault = f"multiIf({found} != '', '', {head} = '', {text(_NO_OBJECT_END)}, {cases}, {text(_NO_OBJECT_END)})"
-    return row.column(f"if({found} != '', {found}, concat({head}, '}}'))"), fault
+    fault = f"multiIf({head} = '', {text(_NO_OBJECT_END)}, {cases}, {text(_NO_OBJECT_END)})"
+    return row.column(f"if({found} != '', {found}, concat({head}, '}}'))"), f"{found} = ''", fault
 
 
 def _nested_pairs(tokens: str, row: Columns) -> str:
@@ -171,8 +173,8 @@ def json_paths(stage: tree.Json, line: str, row: Columns) -> Found:
         raw = f"JSONExtractRaw({exact}, {steps})"
         value = row.column(f"replaceRegexpAll({raw}, {row.binder.text(_DRESSED)}, '\\\\1')")
         pairs.append(f"({row.binder.text(extraction.label)}, if({value} = 'null', '', {_json_text(value)}))")
-    fault = f"if(empty({line}) OR match({line}, {row.binder.text(_JSON_START)}), '', 'JSONParserErr')"
-    return Found(f"[{', '.join(pairs)}]", fault)
+    failed = f"notEmpty({line}) AND NOT match({line}, {row.binder.text(_JSON_START)})"
+    return Found(f"[{', '.join(pairs)}]", failed)
 
 
 _JSON_START = r'^["{\[]'
@@ -192,17 +194,17 @@ def _exact_numbers(line: str, binder: Binder) -> str:
 
 def unpack(line: str, row: Columns) -> Found:
     """`| unpack`: labels and the line that Promtail's pack stage put into one object."""
-    usable, broken = _json_object(line, row)
-    not_object = "'expecting json object(6), but it is not'"
-    fault = row.column(f"multiIf(empty({line}), '', NOT startsWith({line}, '{{'), {not_object}, {broken})")
+    usable, broken, why = _json_object(line, row)
+    failed = row.column(f"notEmpty({line}) AND (NOT startsWith({line}, '{{') OR {broken})")
+    fault = f"if(startsWith({line}, '{{'), {why}, 'expecting json object(6), but it is not')"
     tokens = row.column(f"extractAllGroupsVertical({usable}, {row.binder.text(_JSON_TOKEN)})")
     turns = "multiIf(t[2] IN ('{', '[') OR t[3] IN ('{', '['), 1, t[3] IN ('}', ']'), -1, 0)"
     top = f"arrayFilter((t, d) -> d = 1 AND startsWith(t[2], '\"'), {tokens}, arrayCumSum(t -> {turns}, {tokens}))"
     strings = row.column(f"arrayMap(t -> ({_json_key('t[1]')}, {_json_text('t[2]')}), {top})")
-    packed = row.column(f"notEmpty({line}) AND {fault} = '' AND arrayExists(x -> x.1 = '_entry', {strings})")
+    packed = row.column(f"notEmpty({line}) AND NOT {failed} AND arrayExists(x -> x.1 = '_entry', {strings})")
     labels = f"arrayMap(x -> ({_clean('x.1')}, x.2), arrayFilter(x -> x.1 != '_entry', {strings}))"
     entry = f"tupleElement(arrayFirst(x -> x.1 = '_entry', {strings}), 2)"
-    return Found(f"if({packed}, {labels}, [])", fault, f"if({packed}, {entry}, {line})")
+    return Found(f"if({packed}, {labels}, [])", failed, fault, f"if({packed}, {entry}, {line})")
 
 
 # ---- logfmt ----
@@ -234,19 +236,19 @@ def logfmt(stage: tree.Logfmt, line: str, row: Columns, *, wanted: str = "") -> 
     any_tokens = f"arrayMap(t -> {parts}, extractAllGroupsVertical({line}, {text(_LOGFMT_TOKEN)}))"
     any_tokens = f"arrayMap(t -> [{_clean('t[1]')}, {cleaned}], {any_tokens})"
     tokens = row.column(f"if({odd}, {any_tokens}, extractAllGroupsVertical({line}, {text(_LOGFMT_PAIR)}))")
-    fault = ""
+    failed, fault = "", "''"
     if stage.strict:
         bad = row.column(f"toInt64(arrayFirstIndex(t -> t[1] = '', {tokens}))")
         tokens = f"if({bad} = 0, {tokens}, arraySlice({tokens}, 1, {bad} - 1))"
-        fault = _logfmt_fault(line, bad, row)
+        failed, fault = f"{bad} > 0", _logfmt_fault(line, bad, row)
     unquoted = "if(position(t[2], '\\\\') > 0, JSONExtractString(concat('\"', t[2], '\"')), t[2])"
     pair = f"(t[1], if(t[2] != '', {unquoted}, t[3]))"
     if stage.extractions:
-        return Found(_chosen(stage, row.column(f"arrayMap(t -> {pair}, {tokens})"), row.binder), fault)
+        return Found(_chosen(stage, row.column(f"arrayMap(t -> {pair}, {tokens})"), row.binder), failed, fault)
     kept = ["t[1] != ''", *([] if stage.keep_empty else ["(t[2] != '' OR t[3] != '')"])]
     if wanted:
         kept.append(wanted.replace("x.1", "t[1]"))
-    return Found(f"arrayMap(t -> {pair}, arrayFilter(t -> {' AND '.join(kept)}, {tokens}))", fault)
+    return Found(f"arrayMap(t -> {pair}, arrayFilter(t -> {' AND '.join(kept)}, {tokens}))", failed, fault)
 
 
 def _chosen(stage: tree.Logfmt, pairs: str, binder: Binder) -> str:
@@ -283,7 +285,7 @@ def _logfmt_fault(line: str, bad: str, row: Columns) -> str:
     inside = (
         f"concat('logfmt syntax error at pos ', {here}, ' : unexpected \\'', substring({word}, {before} + 1, 1), '\\'')"
     )
-    return f"multiIf({bad} = 0, '', {unclosed}, {at_end}, {inside})"
+    return f"multiIf({unclosed}, {at_end}, {inside})"
 
 
 # ---- regexp and pattern ----

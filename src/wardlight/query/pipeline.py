@@ -37,7 +37,7 @@ from wardlight.query.labels import (
 )
 from wardlight.query.lex import ParseError
 from wardlight.query.needs import EVERYTHING, Needs
-from wardlight.query.sql import Binder, Rows
+from wardlight.query.sql import Binder, Rows, any_of
 from wardlight.query.streams import Streams
 from wardlight.query.template import Template
 from wardlight.records import COLUMN_ATTRIBUTES
@@ -116,8 +116,8 @@ class Pipeline:
             # The condition must not be asked before the error is known.
             decided = self.column(f"toBool({verdict.condition})")
             cases = ", ".join(f"{when}, {what}" for when, what in verdict.faults)
-            fault = self.column(f"multiIf({cases}, '')")
-            self._fail(fault, "LabelFilterErr", fault, overrides=False)
+            failed = self.column(f"toBool({any_of(when for when, _ in verdict.faults)})")
+            self._fail(failed, "LabelFilterErr", f"multiIf({cases}, '')", overrides=False)
             self.rows.where(decided)
         else:
             self.rows.where(verdict.condition)
@@ -213,8 +213,7 @@ class Pipeline:
             "duration_seconds": (duration_of, duration_fault),
         }[unwrap.conversion]
         number = read(text, self)
-        fault = self.column(f"if(isNull({number}), {complaint(text, self)}, '')")
-        self._fail(fault, "SampleExtractionErr", fault, overrides=True)
+        self._fail(f"isNull({number})", "SampleExtractionErr", complaint(text, self), overrides=True)
         for condition in unwrap.filters:
             self.condition(condition)
         scale = " / 1e9" if unwrap.conversion.startswith("duration") else ""
@@ -255,15 +254,15 @@ class Pipeline:
         return f"concat({', '.join(texts)})" if len(texts) > 1 else texts[0] if texts else "''"
 
     def _fail(self, when: str, error: str, details: str, *, overrides: bool) -> None:
-        """Set the row's error where `when` is not empty; with `overrides`, even if it has one."""
+        """Set the row's error on a condition; with `overrides`, even if it has one. Metrics never ask for the details."""
         name = self.binder.text(error)
         if not self.error:
             self.error, self.details = (
-                self.column(f"if({when} != '', {name}, '')"),
-                self.column(f"if({when} != '', {details}, '')"),
+                self.column(f"if({when}, {name}, '')"),
+                self.column(f"if({when}, {details}, '')"),
             )
             return
-        sets = f"{when} != ''" if overrides else f"{when} != '' AND {self.error} = ''"
+        sets = when if overrides else f"({when}) AND {self.error} = ''"
         self.error, self.details = (
             self.column(f"if({sets}, {name}, {self.error})"),
             self.column(f"if({sets}, {details}, {self.details})"),
@@ -308,8 +307,8 @@ class Pipeline:
         if done:
             unique = f"if({done}, [], {unique})"
         layer = ParsedLayer(self.column(f"CAST({unique}, 'Map(String, String)')"))
-        if found.fault:
-            self._parser_failed(found.fault, error, layer.found, done)
+        if found.failed:
+            self._parser_failed(found, error, layer.found, done)
         self._over(layer)
 
     def _taken(self) -> str:
@@ -362,12 +361,11 @@ class Pipeline:
             conditions.append(f"({' OR '.join(ways)})")
         return " AND ".join(conditions)
 
-    def _parser_failed(self, fault: str, error: str, found: str, done: str) -> None:
-        unless = " OR ".join(f"({each})" for each in (done, self._all_found([found])) if each)
-        column = self.column(f"if({unless}, '', {fault})" if unless else fault)
-        details = "''" if error == "JSONParserErr" and "'JSONParserErr'" in fault else column
-        self._fail(column, error, details, overrides=True)
-        self.failed_parsers.append(column)
+    def _parser_failed(self, found: parsers.Found, error: str, labels: str, done: str) -> None:
+        unless = "".join(f" AND NOT ({each})" for each in (done, self._all_found([labels])) if each)
+        failed = self.column(f"toBool(({found.failed}){unless})")
+        self._fail(failed, error, found.fault, overrides=True)
+        self.failed_parsers.append(failed)
 
 
 _STAGES: dict[type, Callable[..., None]] = {

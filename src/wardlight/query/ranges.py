@@ -247,7 +247,7 @@ def _failed(pipeline: Pipeline) -> str:
     """Whether a row has an error that fails the query: those of parsers don't if they were asked for."""
     if not pipeline.error:
         return "toUInt8(0)"
-    unless = "".join(f" AND {column} = ''" for column in pipeline.failed_parsers) if pipeline.needs.keeps_errors else ""
+    unless = "".join(f" AND NOT {column}" for column in pipeline.failed_parsers) if pipeline.needs.keeps_errors else ""
     return f"toUInt8({pipeline.error} != ''{unless})"
 
 
