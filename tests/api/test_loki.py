@@ -159,9 +159,12 @@ def test_times_are_read_in_all_their_spellings(loki: Loki) -> None:
 
 def test_long_answers_are_compressed_for_those_who_take_it(loki: Loki) -> None:
     loki.push({"app": "long"}, *["x" * 100] * 20)
-    with httpx.Client(base_url=loki.client.base_url, headers={"Accept-Encoding": "gzip"}) as client, client.stream(
-        "GET", "/loki/api/v1/query_range", params={"query": '{app="long"}', "start": BASE, "end": BASE + 10**11}
-    ) as answer:
+    with (
+        httpx.Client(base_url=loki.client.base_url, headers={"Accept-Encoding": "gzip"}) as client,
+        client.stream(
+            "GET", "/loki/api/v1/query_range", params={"query": '{app="long"}', "start": BASE, "end": BASE + 10**11}
+        ) as answer,
+    ):
         raw = b"".join(answer.iter_raw())
     assert answer.headers["content-encoding"] == "gzip"
     assert json.loads(gzip.decompress(raw))["status"] == "success"
