@@ -17,6 +17,7 @@ FLOORS = (
     ("records", "config"),
     ("store", "access", "notify"),
     ("ledger",),
+    ("audit",),
     ("protect",),
     ("receive",),
     ("query",),
