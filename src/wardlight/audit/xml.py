@@ -22,7 +22,7 @@ def parse(document: bytes | str) -> Element:
     except expat.ExpatError as error:
         reason = expat.ErrorString(error.code)
         raise BadInput(f"not well-formed XML: {reason}, line {error.lineno}, column {error.offset}") from None
-    except ValueError as error:
+    except (ValueError, LookupError) as error:
         raise BadInput(f"not XML that can be read: {error}") from None
     return building.tree.close()
 
