@@ -166,8 +166,13 @@ class Entry(Part):
     """Its number under that key."""
     original: str = ""
     """As it was sent, if it wasn't a log record; not UTF-8: read as Latin-1, with the deviation `not_utf8`."""
+    body: str = ""
+    """The log record's line."""
+    severity: int = 0
+    """The log record's SeverityNumber."""
     trace_id: str = ""
     """Hexadecimal."""
+    span_id: str = ""
     attributes: dict[str, str] = {}
     """Attributes of the log record that the event's fields don't have."""
 
