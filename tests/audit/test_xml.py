@@ -43,3 +43,24 @@ def test_entities_that_multiply_are_refused_before_they_do() -> None:
 def test_a_document_has_a_largest_size() -> None:
     with pytest.raises(TooLarge):
         xml.parse(b" " * (xml.MAX_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    ("document", "fault"),
+    [
+        ("<a><b c='1'/></a>", ""),
+        ("<a><b c='1'/><d e='", "truncated"),
+        ("<a><b c='1'>text that is c", "truncated"),
+        ("<a><b c='1'/>&undefined;</a>", "malformed"),
+        ("<a><b c='1'/></a> and more", "malformed"),
+    ],
+)
+def test_what_stands_before_a_fault_can_be_read(document: str, fault: str) -> None:
+    tree, found = xml.salvage(document)
+    assert (found, [(one.tag, one.attrib, one.text) for one in tree]) == (fault, [("b", {"c": "1"}, None)])
+
+
+@pytest.mark.parametrize("document", ["", "no xml", '<!DOCTYPE a SYSTEM "a.dtd"><a/>', "<a>" * 65, "<a", "\udcff"])
+def test_without_one_element_or_safety_nothing_is_read(document: str) -> None:
+    with pytest.raises(BadInput):
+        xml.salvage(document)
