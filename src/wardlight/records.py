@@ -27,12 +27,13 @@ SCHEMA = pa.schema(
         pa.field("span_id", pa.binary(8), nullable=False),
         pa.field("user_id", pa.string(), nullable=False),
         pa.field("patient_id", pa.string(), nullable=False),
-        pa.field("attributes", pa.map_(pa.string(), pa.string()), nullable=False),
+        pa.field("attributes", pa.map_(pa.dictionary(pa.int32(), pa.string()), pa.string()), nullable=False),
     ]
 )
 """Columns of a batch. `severity` is OpenTelemetry's SeverityNumber (0 unknown, 1–24); absent identifiers
 of traces and spans are zero bytes; an absent string is empty. `user_id` and `patient_id` are the attributes `user.id`
-and `health.patient.id`, columns of their own because audits ask for them."""
+and `health.patient.id`, columns of their own because audits ask for them. Attribute names are a dictionary: they recur, and
+copying and filtering batches is several times quicker."""
 
 COLUMN_ATTRIBUTES = {
     "user_id": "user_id",

@@ -34,7 +34,7 @@ class Engine:
         self.poison: Exception | None = None
         self.store_insert: Callable[..., None] | None = None
 
-    def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
+    def insert(self, batches: Sequence[Decoded], token: str = "", table: Table = "logs") -> None:
         assert self.open.wait(10)
         if self.store_insert:
             self.store_insert(batches, token)

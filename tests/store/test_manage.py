@@ -16,7 +16,7 @@ from wardlight.store.embedded import EmbeddedStore
 from wardlight.store.holds import Held
 from wardlight.store.partitions import Partition, drop, partitions, reduce, reducing
 
-CLUSTER = Where(table="logs_local", cluster="clinic", local=False)
+CLUSTER = Where(cluster="clinic", local=False)
 
 
 def test_closing_stops_a_statement_that_runs(tmp_path: Path) -> None:

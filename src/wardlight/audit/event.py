@@ -28,8 +28,8 @@ ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 ENTITY_ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
 
 
-class Part(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A part of an event."""
+class Part(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
+    """A part of an event. Events are trees without cycles, which spares the garbage collector looking for some."""
 
 
 class Coding(Part):

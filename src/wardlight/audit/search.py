@@ -6,7 +6,6 @@ A patient's events lie together by the table's order; those in which another pat
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -236,12 +235,13 @@ class _Sql:
             if question.resource:
                 yield f"resource = {self._bound(question.resource)}"
             return
-        yield f"has(entities, {self._bound(question.record)})"
+        record = self._bound(question.record)
+        yield f"has(entities, {record})"
         if question.resource:
-            kind, record = self._bound(question.resource), self._bound(question.record)
-            written = json.dumps(f"{question.resource}/{question.record}", ensure_ascii=False)[1:-1]
-            named = " OR ".join(f"position(entry, {self._bound(written + end)}) > 0" for end in ('"', "/_history/"))
-            yield f"((resource = {kind} AND record = {record}) OR {named})"
+            kind, written = self._bound(question.resource), f"{question.resource}/{question.record}"
+            ends, past = self._bound(f"/{written}"), self._bound(f"{written}/_history/")
+            reference = f"x = {self._bound(written)} OR endsWith(x, {ends}) OR position(x, {past}) > 0"
+            yield f"((resource = {kind} AND record = {record}) OR arrayExists(x -> {reference}, entities))"
 
     def _within(self, column: str, span: Span) -> str:
         return f"({column} >= {self._moment(span.start)} AND {column} < {self._moment(span.end)})"

@@ -138,7 +138,7 @@ def _as_text(found: Any) -> str:
         for kind in found["kinds"]
         for one in kind["columns"]
     ]
-    left = found["disk_days_left"]
+    trail, left = found["trail"], found["disk_days_left"]
     lasts = "lasts for more than a year" if left is None else f"lasts {left:.0f} days at the growth of the last day"
     disk = (
         f"disk: {_size(found['disk_free_bytes'])} free, {_size(found['disk_reserve_bytes'])} of it reserve; it {lasts}"
@@ -147,6 +147,7 @@ def _as_text(found: Any) -> str:
         (
             _table(("kind", "records", "bytes", "ratio", "days", "parts", "oldest", "newest"), *kinds),
             _table(("kind", "column", "bytes", "before", "ratio"), *columns),
+            f"audit trail, to be asked: {trail['events']:,} events in {trail['months']:,} months, {_size(trail['bytes'])}",
             disk,
         )
     )

@@ -241,7 +241,7 @@ class _Attributes:
         offsets = np.zeros(self.rows + 1, np.int32)
         np.cumsum(counts, out=offsets[1:])
         keys = pa.DictionaryArray.from_arrays(pa.array(self.codes[kept], pa.int32()), pa.array(self.names, pa.string()))
-        return pa.MapArray.from_arrays(pa.array(offsets), keys.cast(pa.string()), values.filter(pa.array(kept)))
+        return pa.MapArray.from_arrays(pa.array(offsets), keys, values.filter(pa.array(kept)))
 
 
 @lru_cache(maxsize=65_536)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pyarrow.compute as pc
+import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from wardlight.problems import Problem
@@ -49,8 +49,11 @@ class Books:
 
     def accepted(self, protocol: str, decoding: Decoding) -> None:
         """Count records that are on disk."""
-        for kind in pc.value_counts(decoding.batch["kind"]).to_pylist():
-            self._accepted.labels(protocol, kind["values"]).inc(kind["counts"])
+        kinds = decoding.batch["kind"]
+        counts = np.bincount(kinds.indices.to_numpy(zero_copy_only=False), minlength=len(kinds.dictionary)).tolist()
+        for kind, count in zip(kinds.dictionary.to_pylist(), counts, strict=True):
+            if count:
+                self._accepted.labels(protocol, kind).inc(count)
 
     def repeated(self, protocol: str) -> None:
         """Count a request that was on disk already."""

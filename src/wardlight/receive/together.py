@@ -17,7 +17,7 @@ class Together(Generic[Item, Result]):
     """
 
     def __init__(
-        self, run: Callable[[Sequence[Item]], Sequence[Result | Exception]], *, most: int = 32, threads: int = 2
+        self, run: Callable[[Sequence[Item]], Sequence[Result | Exception]], *, most: int = 32, threads: int = 1
     ) -> None:
         self._run = run
         self._most = most

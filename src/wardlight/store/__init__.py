@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pyarrow as pa
 
 from wardlight.records import Decoded
 from wardlight.store.params import Param
+
+Table = Literal["logs", "audit"]
+"""Records of all kinds; the audit trail, a projection of the ledger (`audit/table.py` has its columns)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +31,6 @@ class Limits:
 class Where:
     """Where an engine's records lie: what administrative statements name."""
 
-    table: str = "logs"
-    """The table that has the partitions."""
     cluster: str = ""
     local: bool = True
     """In the data directory of this machine."""
@@ -39,20 +40,24 @@ class Where:
         """The clause by which a statement runs on every server."""
         return f"ON CLUSTER '{self.cluster}'" if self.cluster else ""
 
+    def local_table(self, table: Table) -> str:
+        """Name the table that has the partitions."""
+        return f"{table}_local" if self.cluster else table
+
     def system(self, table: str) -> str:
         """Name a system table, of one replica of each shard."""
         return f"cluster('{self.cluster}', system.{table})" if self.cluster else f"system.{table}"
 
 
 class LogStore(Protocol):
-    """An engine that keeps records in the table `logs` (`store/schema.py`)."""
+    """An engine that keeps records in the tables of `store/schema.py`."""
 
     @property
     def where(self) -> Where:
         """Where its records lie."""
         ...
 
-    def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
+    def insert(self, batches: Sequence[Decoded], token: str = "", table: Table = "logs") -> None:
         """Write batches; on return they are on disk. A token that was used before makes it do nothing.
 
         Raises BadInput when the engine refuses the batch itself, Unavailable when the disk is full or it is closed.

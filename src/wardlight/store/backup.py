@@ -1,9 +1,9 @@
 """Backups of everything: log store, state database, and the other files of the data directory that matter.
 
-One point in time: while inserts are held back for milliseconds, the log table is cloned (hard links) and the state
+One point in time: while inserts are held back for milliseconds, the tables are cloned (hard links) and the state
 database's moment is pinned; everything is then copied from those two. What was acknowledged before is in it. If we die
 
-- while cloning or copying: the clone is dropped and temporary files are removed by the next start; the backup has no
+- while cloning or copying: the clones are dropped and temporary files are removed by the next start; the backup has no
   manifest, which `list` shows and `restore` refuses;
 - after the manifest: the backup is whole, but isn't remembered as the last one.
 
@@ -27,7 +27,7 @@ import msgspec
 from wardlight import __version__
 from wardlight.clock import Clock, moment
 from wardlight.problems import BadInput, Conflict, Problem, Unavailable
-from wardlight.store import LogStore, manifest
+from wardlight.store import LogStore, Table, manifest
 from wardlight.store.facts import BACKUP, Facts
 from wardlight.store.manifest import FILES, FORMAT, LOGS, File, Manifest
 from wardlight.store.places import Place, place
@@ -43,7 +43,7 @@ DEAD = Path("logs", "journal", "dead")
 """Records that the engine refused: they are nowhere else. The rest of the journal is in the engine, or isn't
 acknowledged; its keys must not be saved, or a record sent again after a restore would be taken for known."""
 
-_CLONE = "backup_snapshot"
+_CLONES: dict[Table, str] = {"logs": "backup_snapshot", "audit": "backup_snapshot_audit"}
 _TEMPORARY = ".backup-"
 _SETTLE_SECONDS = 60.0
 _log = logging.getLogger(__name__)
@@ -97,9 +97,7 @@ class Backups:
                 made = Manifest(
                     format=FORMAT, id=entry, made=made_at, base=base.id if base else None, wardlight=__version__,
                     schema=MIGRATIONS[-1].version,
-                    partitions=manifest.digests(
-                        self._store, _CLONE, {(one.kind, one.day, one.parts): one for one in known}
-                    ),
+                    partitions=manifest.digests(self._store, _CLONES, known),
                     files=tuple(_save(target, entry, base, self._data, state)),
                 )  # fmt: skip
                 manifest.write(target, made)
@@ -111,7 +109,7 @@ class Backups:
 
     @contextmanager
     def _snapshot(self) -> Iterator[tuple[datetime, Path]]:
-        """Fix one moment of store and state: the log table's clone, and a copy of the state database."""
+        """Fix one moment of store and state: clones of the tables, and a copy of the state database."""
         if not self._settle(_SETTLE_SECONDS):
             raise Unavailable("the engine is behind with what was acknowledged; try again later", retry_after=60)
         temporary = tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=self._data)
@@ -119,8 +117,9 @@ class Backups:
             copy = Path(directory, STATE)
             with ExitStack() as pinned:
                 with self._store.paused():
-                    after.callback(self._drop_clone)
-                    self._store.manage(f"CREATE TABLE {_CLONE} CLONE AS logs")
+                    after.callback(self._drop_clones)
+                    for table, clone in _CLONES.items():
+                        self._store.manage(f"CREATE TABLE {clone} CLONE AS {table}")
                     connection = pinned.enter_context(self._state.read())
                     self._state.pin(connection)
                     made_at = moment(self._clock.now_ns())
@@ -131,16 +130,18 @@ class Backups:
         on = f" SETTINGS base_backup = {target.engine(f'{base.id}/{LOGS}')}" if base else ""
         to = target.engine(f"{entry}/{LOGS}")
         try:
-            self._store.manage(f"BACKUP TABLE {_CLONE} AS logs, TABLE migrations TO {to}{on}")
+            tables = ", ".join(f"TABLE {clone} AS {table}" for table, clone in _CLONES.items())
+            self._store.manage(f"BACKUP {tables}, TABLE migrations TO {to}{on}")
         except Problem as problem:
             raise Unavailable(f"the engine couldn't write the backup to {target.name}: {problem}") from problem
 
-    def _drop_clone(self) -> None:
-        self._store.manage(f"DROP TABLE IF EXISTS {_CLONE} SYNC")
+    def _drop_clones(self) -> None:
+        for clone in _CLONES.values():
+            self._store.manage(f"DROP TABLE IF EXISTS {clone} SYNC")
 
     def _clean(self) -> None:
         """Remove what a backup left that was cut off by the process's end."""
-        self._drop_clone()
+        self._drop_clones()
         for left in self._data.glob(f"{_TEMPORARY}*"):
             shutil.rmtree(left, ignore_errors=True)
 

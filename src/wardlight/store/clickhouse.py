@@ -18,10 +18,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from wardlight.problems import BadConfig, Unavailable
 from wardlight.records import Decoded
-from wardlight.store import Limits, Where
-from wardlight.store.dialect import arrow_stream, by_partition, comment, explained, settings
+from wardlight.store import Limits, Table, Where
+from wardlight.store.dialect import arrow_stream, by_partition, columns, comment, explained, settings
 from wardlight.store.params import Param
-from wardlight.store.schema import COLUMNS, HAS_TEXT_INDEX, MIGRATIONS, TEXT_INDEX, VERSIONS, cluster_migrations
+from wardlight.store.schema import HAS_TEXT_INDEX, MIGRATIONS, TEXT_INDEX, VERSIONS, cluster_migrations
 
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 
@@ -33,7 +33,7 @@ class ClickHouseStore:
         if cluster and not _NAME.fullmatch(cluster):
             raise BadConfig(f"{cluster!r} can't be a cluster's name (store.cluster)")
         self._cluster = cluster
-        self.where = Where(table="logs_local" if cluster else "logs", cluster=cluster, local=False)
+        self.where = Where(cluster=cluster, local=False)
         self._pause = threading.Lock()
         try:
             # Without a session of its own, a client serves several threads at once.
@@ -42,18 +42,18 @@ class ClickHouseStore:
             raise Unavailable(f"ClickHouse can't be reached (store.clickhouse): {type(error).__name__}") from error
         self._migrate(text_index)
 
-    def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
+    def insert(self, batches: Sequence[Decoded], token: str = "", table: Table = "logs") -> None:
         """Write batches partition by partition; on return a quorum has them. A known token is skipped."""
         with self._pause, _explained():
-            for partition, part in by_partition(batches).items():
+            for partition, part in by_partition(batches, table).items():
                 same = (
                     {"insert_deduplication_token": f"{token}.{partition}"}
                     if token
                     else {"deduplicate_insert": "disable"}
                 )
                 self._client.raw_insert(
-                    "logs",
-                    column_names=COLUMNS.split(", "),
+                    table,
+                    column_names=columns(part),
                     insert_block=arrow_stream(part),
                     fmt="ArrowStream",
                     settings=same | self._durable(),
@@ -105,7 +105,7 @@ class ClickHouseStore:
                     for statement in step.statements:
                         self._client.command(statement)
                     self._client.insert("migrations", [[step.version]], column_names=["version"])
-            table = "logs_local" if self._cluster else "logs"
+            table = self.where.local_table("logs")
             if self.select(HAS_TEXT_INDEX.format(table=table))["has"][0].as_py() != text_index:
                 self._client.command(TEXT_INDEX[text_index].format(table=f"{table} {self._everywhere()}"))
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from wardlight.problems import Busy, Problem, Unavailable
 from wardlight.records import Decoded
-from wardlight.store import Limits, LogStore, Where
+from wardlight.store import Limits, LogStore, Table, Where
 from wardlight.store.dialect import by_partition
 from wardlight.store.journal import KEPT_KEYS, KEY_BYTES, DeadLetters, Journal, Segment
 from wardlight.store.params import Param
@@ -61,6 +61,7 @@ class Pace:
 @dataclass(frozen=True)
 class _Waiting:
     batch: Decoded
+    size: int
     key: Key
     done: Future[None]
 
@@ -136,6 +137,7 @@ class GroupCommit:
 
     def submit(self, batch: Decoded, key: Key = Key()) -> Submitted:
         """Queue a batch; a key that was seen before brings the future of the batch that had it."""
+        size = batch.nbytes
         with self._changed:
             known = self._known(key)
             if known is not None:
@@ -146,10 +148,9 @@ class GroupCommit:
                 return Submitted(done)
             if self._closing:
                 raise Unavailable("the log store is closing")
-            size = batch.nbytes
             if self._bytes and self._bytes + size > self._pace.max_bytes:
                 raise Busy(f"{self._bytes} bytes of records wait to be written (receive.max_queue_bytes); try again")
-            self._waiting.append(_Waiting(batch, key, done))
+            self._waiting.append(_Waiting(batch, size, key, done))
             self._waiting_rows += batch.num_rows
             self._bytes += size
             self._remember(key, done)
@@ -258,7 +259,7 @@ class GroupCommit:
             problem = error if known else Problem(f"writing to the log store failed: {type(error).__name__}")
         self._told(Commit("journal", batch.num_rows, time.monotonic() - start, problem is not None))
         with self._changed:
-            self._bytes -= sum(item.batch.nbytes for item in group)
+            self._bytes -= sum(item.size for item in group)
             if problem is None:
                 self._bytes += batch.nbytes
                 self._oldest = self._oldest if self._unflushed_rows else start
@@ -370,9 +371,9 @@ class Fresh:
         """Where the engine's records lie."""
         return self._store.where
 
-    def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
+    def insert(self, batches: Sequence[Decoded], token: str = "", table: Table = "logs") -> None:
         """Write batches straight to the engine."""
-        self._store.insert(batches, token)
+        self._store.insert(batches, token, table)
 
     def select(
         self, sql: str, params: Mapping[str, Param] | None = None, *, limits: Limits = Limits(), tag: str = ""

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from wardlight.problems import BadInput, Cancelled, Problem, TimedOut, TooLarge, Unavailable
 from wardlight.records import KINDS
-from wardlight.store import Limits
+from wardlight.store import Limits, Table
 
 _CODE = re.compile(r"Code: (\d+)\. DB::Exception: (.*?)(?: \(([A-Z_]+)\))?\s*$", re.DOTALL)
 _TAG = re.compile(r"[\w.:-]{0,100}")
@@ -62,18 +62,32 @@ def settings(limits: Limits, tag: str) -> dict[str, int | float | str]:
     }
 
 
-def by_partition(batches: Sequence[pa.RecordBatch]) -> dict[int, list[pa.RecordBatch]]:
-    """Sort the rows of batches by kind and day, keeping their order."""
+def by_partition(batches: Sequence[pa.RecordBatch], table: Table = "logs") -> dict[int, list[pa.RecordBatch]]:
+    """Sort the rows of batches by the partition of `table` that they go to, keeping their order."""
     found: dict[int, list[pa.RecordBatch]] = {}
     for batch in batches:
-        day = pc.divide(pc.cast(batch["ts"], pa.int64()), _DAY_NS)
-        kind = pc.index_in(pc.cast(batch["kind"], pa.string()), pa.array(KINDS))
-        partition = pc.add(pc.multiply(day, len(KINDS)), pc.cast(kind, pa.int64()))
+        partition = _kind_and_day(batch) if table == "logs" else _month(batch)
         values = pc.unique(partition).to_pylist()
         for value in values:
             rows = batch if len(values) == 1 else batch.filter(pc.equal(partition, value))
             found.setdefault(value, []).append(rows)
     return found
+
+
+def columns(batches: Sequence[pa.RecordBatch]) -> list[str]:
+    """Name the columns that batches bring: all have the same, of a schema of ours."""
+    names: list[str] = batches[0].schema.names
+    return names
+
+
+def _kind_and_day(batch: pa.RecordBatch) -> pa.Array:
+    day = pc.divide(pc.cast(batch["ts"], pa.int64()), _DAY_NS)
+    kind = pc.index_in(pc.cast(batch["kind"], pa.string()), pa.array(KINDS))
+    return pc.add(pc.multiply(day, len(KINDS)), pc.cast(kind, pa.int64()))
+
+
+def _month(batch: pa.RecordBatch) -> pa.Array:
+    return pc.add(pc.multiply(pc.year(batch["recorded"]), 100), pc.month(batch["recorded"]))
 
 
 def arrow_stream(batches: Sequence[pa.RecordBatch]) -> bytes:

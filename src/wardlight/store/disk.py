@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from wardlight.clock import Clock, moment
 from wardlight.config import Retention as Days
 from wardlight.problems import Unavailable
 from wardlight.store import LogStore
+from wardlight.store.months import Month
 from wardlight.store.partitions import Partition, partitions
 from wardlight.store.removal import Remover
 from wardlight.store.retention import days_of
@@ -40,6 +42,15 @@ def droppable(found: Sequence[Partition], today: date) -> list[Partition]:
         (one for one in found if one.kind in youngest and one.day <= youngest[one.kind]),
         key=lambda one: (order.index(one.kind), one.day),
     )
+
+
+def with_trail(found: Sequence[Partition], trail: Sequence[Month]) -> list[Partition]:
+    """Add the bytes of the table `audit` to those of the days of audit records, which are of the same events."""
+    records = sum(one.records for one in found if one.kind == "audit")
+    an_event = sum(month.bytes for month in trail) / records if records else 0.0
+    return [
+        replace(one, bytes=one.bytes + int(one.records * an_event)) if one.kind == "audit" else one for one in found
+    ]
 
 
 def growth(found: Sequence[Partition], now: datetime) -> dict[str, float]:

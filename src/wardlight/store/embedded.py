@@ -1,6 +1,6 @@
 """The embedded engine: chDB, ClickHouse inside this process. One process owns the directory.
 
-Durability: an insert is fsynced, file and directory, before it returns. A batch that spans partitions (kind and day)
+Durability: an insert is fsynced, file and directory, before it returns. A batch that spans partitions
 is inserted partition by partition; if we die between two of them, nobody was told that it is stored.
 """
 
@@ -21,10 +21,10 @@ from chdb.session import Session
 
 from wardlight.problems import BadConfig, Conflict, Unavailable
 from wardlight.records import Decoded
-from wardlight.store import Limits, Where
-from wardlight.store.dialect import by_partition, comment, explained, settings, write_arrow
+from wardlight.store import Limits, Table, Where
+from wardlight.store.dialect import by_partition, columns, comment, explained, settings, write_arrow
 from wardlight.store.params import Param, bind
-from wardlight.store.schema import COLUMNS, ENGINE_CONFIG, HAS_TEXT_INDEX, MIGRATIONS, TEXT_INDEX, VERSIONS
+from wardlight.store.schema import ENGINE_CONFIG, HAS_TEXT_INDEX, MIGRATIONS, TEXT_INDEX, VERSIONS
 
 
 class EmbeddedStore:
@@ -50,13 +50,13 @@ class EmbeddedStore:
         if migrate:
             self._migrate(text_index)
 
-    def insert(self, batches: Sequence[Decoded], token: str = "") -> None:
+    def insert(self, batches: Sequence[Decoded], token: str = "", table: Table = "logs") -> None:
         """Write batches partition by partition; on return they are on disk. A known token is skipped."""
         with self._writer_lock:
             if self._closed:
                 raise Unavailable("the log store is closed")
-            for partition, part in by_partition(batches).items():
-                self._insert_part(part, f"{token}.{partition}" if token else "")
+            for partition, part in by_partition(batches, table).items():
+                self._insert_part(part, f"{token}.{partition}" if token else "", table)
 
     def select(
         self, sql: str, params: Mapping[str, Param] | None = None, *, limits: Limits = Limits(), tag: str = ""
@@ -119,15 +119,15 @@ class EmbeddedStore:
             if control.query(HAS_TEXT_INDEX.format(table="logs"), "ArrowTable").to_pylist()[0]["has"] != text_index:
                 control.query(f"{TEXT_INDEX[text_index].format(table='logs')} SETTINGS alter_sync = 0")
 
-    def _insert_part(self, part: Sequence[pa.RecordBatch], token: str) -> None:
+    def _insert_part(self, part: Sequence[pa.RecordBatch], token: str, table: Table) -> None:
         """Insert rows of one partition as one block."""
         # Without a token nothing is taken for a repetition: two equal batches are two.
         same = f"insert_deduplication_token = '{token}'" if token else "deduplicate_insert = 'disable'"
         # Not by `send_insert`: its `finish` returns as if all were well when the disk is full.
         with _readable(part) as path, _explained():
             self._writer.query(
-                f"INSERT INTO logs ({COLUMNS}) FROM INFILE '{path}' COMPRESSION 'none' SETTINGS {same} "
-                "FORMAT ArrowStream"
+                f"INSERT INTO {table} ({', '.join(columns(part))}) FROM INFILE '{path}' COMPRESSION 'none' "
+                f"SETTINGS {same} FORMAT ArrowStream"
             )
 
     @contextmanager

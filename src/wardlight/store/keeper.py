@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -14,10 +15,11 @@ from prometheus_client import CollectorRegistry
 from wardlight.clock import Clock, moment
 from wardlight.config import Settings
 from wardlight.store import LogStore
-from wardlight.store.disk import FreeBytes, Pressure, days_left
+from wardlight.store.disk import FreeBytes, Pressure, days_left, with_trail
 from wardlight.store.facts import BACKUP, DRILL, Facts
 from wardlight.store.gauges import Gauges
 from wardlight.store.holds import Holds
+from wardlight.store.months import months
 from wardlight.store.partitions import partitions
 from wardlight.store.removal import Remover
 from wardlight.store.retention import Retention
@@ -38,11 +40,14 @@ def free_bytes(directory: Path) -> FreeBytes:
 
 
 class Keeper:
-    """Looks after the store. `look` blocks: `running` calls it in a thread."""
+    """Looks after the store. `look` blocks: `running` calls it in a thread.
+
+    `also` is called after each pass of retention that trusts the clock, with the time.
+    """
 
     def __init__(
         self, store: LogStore, state: State, settings: Settings, clock: Clock, *,
-        free: FreeBytes, registry: CollectorRegistry,
+        free: FreeBytes, registry: CollectorRegistry, also: Callable[[datetime], None] = lambda _now: None,
     ) -> None:  # fmt: skip
         self._store = store
         self._settings = settings
@@ -55,6 +60,7 @@ class Keeper:
         remover = Remover(store, self._holds, self._gauges.removed)
         self._retention = Retention(store, remover, settings.retention, self._facts, clock)
         self._pressure = Pressure(store, remover, clock, free, settings.store.disk_reserve_bytes)
+        self._also = also
         self._next_pass = self._next_measure = clock.monotonic()
         self.admit = self._pressure.admit
 
@@ -85,6 +91,8 @@ class Keeper:
         try:
             if now >= self._next_pass:
                 self._retention.run()
+                if not self._retention.stopped:
+                    self._also(moment(self._clock.now_ns()))
                 self._next_pass = now + (MEASURE_SECONDS if self._retention.stopped else PASS_SECONDS)
         finally:
             self._pressure.relieve()
@@ -97,7 +105,8 @@ class Keeper:
         found = partitions(self._store)
         self._gauges.sizes(found)
         spare = self._free() - self._settings.store.disk_reserve_bytes
-        self._gauges.days_left(days_left(found, self._settings.retention, spare, moment(self._clock.now_ns())))
+        all_ = with_trail(found, months(self._store))
+        self._gauges.days_left(days_left(all_, self._settings.retention, spare, moment(self._clock.now_ns())))
         self._gauges.retention(stopped=self._retention.stopped, holds=len(self._holds.listed()))
         if backup := self._facts.get(BACKUP):
             self._gauges.backup(backup.at, backup.value["destination"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 import msgspec
 
 from wardlight.problems import BadInput, NotFound
-from wardlight.store import LogStore
-from wardlight.store.partitions import IN_LOGS, NAMED, NO_LIMITS
+from wardlight.store import LogStore, Table
+from wardlight.store.partitions import IN_TABLE, NAMED, NO_LIMITS
 from wardlight.store.places import Place
 
 FORMAT = 1
@@ -18,23 +18,34 @@ LOGS = "logs"
 """The engine's own part of a backup, beside the files."""
 FILES = "files"
 
+_NAMED: dict[Table, str] = {
+    "logs": NAMED,
+    "audit": "'' AS kind, toString(YYYYMMDDToDate(100 * toUInt32(partition) + 1)) AS day",
+}
 _PARTS = f"""
-SELECT {NAMED}, lower(hex(SHA256(arrayStringConcat(arraySort(groupArray(hash_of_all_files)))))) AS parts
+SELECT {{named}}, lower(hex(SHA256(arrayStringConcat(arraySort(groupArray(hash_of_all_files)))))) AS parts
 FROM system.parts
-WHERE {IN_LOGS} AND rows > 0
+WHERE {IN_TABLE.replace("{", "{{").replace("}", "}}")} AND rows > 0
 GROUP BY kind, day
 ORDER BY day, kind
 """  # noqa: S608 -- constants
+_WHERE: dict[Table, str] = {
+    "logs": "kind = {kind:String} AND toDate(ts) = {day:Date}",
+    "audit": "toStartOfMonth(recorded) = {day:Date}",
+}
 _DIGEST = """
 SELECT count() AS records, lower(hex(sum(sipHash64(*)))) AS digest
 FROM {table:Identifier}
-WHERE kind = {kind:String} AND toDate(ts) = {day:Date}
-"""
+WHERE """
 
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
-    """The records of one kind and day. `digest` doesn't depend on their order; it is against faults, not forgers."""
+    """The records of one kind and day, or the audit trail of one month, from `day` on.
 
+    `digest` doesn't depend on their order; it is against faults, not forgers.
+    """
+
+    table: Table = "logs"
     kind: str
     day: date
     records: int
@@ -72,8 +83,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def records(self) -> int:
-        """Records in it."""
-        return sum(one.records for one in self.partitions)
+        """Records in it. The audit trail has its events among them."""
+        return sum(one.records for one in self.partitions if one.table == "logs")
 
 
 def write(place: Place, manifest: Manifest) -> None:
@@ -97,17 +108,18 @@ def read(place: Place, entry: str) -> Manifest:
     return manifest
 
 
-def digests(
-    store: LogStore, table: str, known: Mapping[tuple[str, date, str], Partition] | None = None
-) -> tuple[Partition, ...]:
-    """Reckon the digest of each partition; one whose files are `known` (kind, day, parts) isn't read again."""
+def digests(store: LogStore, tables: Mapping[Table, str], known: Iterable[Partition] = ()) -> tuple[Partition, ...]:
+    """Reckon the digest of each partition, of tables under the names they lie; one of `known` files isn't read again."""
+    kept = {(one.table, one.kind, one.day, one.parts): one for one in known}
     found = []
-    for row in store.select(_PARTS, {"table": table}, limits=NO_LIMITS).to_pylist():
-        kind, day, parts = row["kind"], date.fromisoformat(row["day"]), row["parts"]
-        one = (known or {}).get((kind, day, parts))
-        if one is None:
-            named = {"table": table, "kind": kind, "day": row["day"]}
-            (sums,) = store.select(_DIGEST, named, limits=NO_LIMITS).to_pylist()
-            one = Partition(kind=kind, day=day, parts=parts, **sums)
-        found.append(one)
+    for table, name in tables.items():
+        sql = _PARTS.format(named=_NAMED[table])
+        for row in store.select(sql, {"table": name}, limits=NO_LIMITS).to_pylist():
+            kind, day, parts = row["kind"], date.fromisoformat(row["day"]), row["parts"]
+            one = kept.get((table, kind, day, parts))
+            if one is None:
+                named = {"table": name, "kind": kind, "day": row["day"]}
+                (sums,) = store.select(_DIGEST + _WHERE[table], named, limits=NO_LIMITS).to_pylist()
+                one = Partition(table=table, kind=kind, day=day, parts=parts, **sums)
+            found.append(one)
     return tuple(found)

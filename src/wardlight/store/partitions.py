@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from wardlight.store import Limits, LogStore
+from wardlight.store import Limits, LogStore, Table
 from wardlight.store.holds import Held
 from wardlight.store.params import Param
 
@@ -17,7 +17,7 @@ NO_LIMITS = Limits(seconds=0)
 
 NAMED = "splitByChar('\\'', partition)[2] AS kind, splitByChar('\\'', partition)[4] AS day"
 """Reads a partition's name, `(\'audit\',\'2026-01-01\')`, in the engine's system tables."""
-IN_LOGS = "active AND database = currentDatabase() AND table = {table:String}"
+IN_TABLE = "active AND database = currentDatabase() AND table = {table:String}"
 
 _PARTITIONS = f"""
 SELECT
@@ -29,7 +29,7 @@ SELECT
     toInt64(toUnixTimestamp(min(min_time))) AS oldest,
     toInt64(toUnixTimestamp(max(max_time))) AS newest
 FROM system.parts
-WHERE {IN_LOGS} AND rows > 0
+WHERE {IN_TABLE} AND rows > 0
 GROUP BY kind, day
 ORDER BY day, kind
 """  # noqa: S608 -- constants
@@ -64,10 +64,11 @@ class Partition:
         return f"{self.kind} {self.day}"
 
 
-def ask_engine(store: LogStore, sql: str) -> list[dict[str, Any]]:
+def ask_engine(store: LogStore, sql: str, table: Table = "logs") -> list[dict[str, Any]]:
     """Ask the engine's system tables about `{table:String}`, which has the partitions."""
     sql = _SYSTEM.sub(lambda found: store.where.system(found[1]), sql)
-    rows: list[dict[str, Any]] = store.select(sql, {"table": store.where.table}, limits=NO_LIMITS).to_pylist()
+    params = {"table": store.where.local_table(table)}
+    rows: list[dict[str, Any]] = store.select(sql, params, limits=NO_LIMITS).to_pylist()
     return rows
 
 
@@ -112,7 +113,7 @@ def reducing(store: LogStore) -> bool:
 
 
 def _alter(store: LogStore) -> str:
-    return f"ALTER TABLE {store.where.table} {store.where.on}"
+    return f"ALTER TABLE {store.where.local_table('logs')} {store.where.on}"
 
 
 def _named(partition: Partition) -> Mapping[str, Param]:

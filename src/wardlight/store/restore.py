@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wardlight.problems import BadConfig, BadInput, Conflict, Problem
-from wardlight.store import backup, manifest
+from wardlight.store import Table, backup, manifest
 from wardlight.store.embedded import EmbeddedStore
 from wardlight.store.manifest import FILES, LOGS, File, Manifest, Partition
 from wardlight.store.places import Place, sync_directory
-from wardlight.store.schema import MIGRATIONS
+from wardlight.store.schema import AUDIT_SINCE, MIGRATIONS
 
 UNFINISHED = "restore-unfinished"
 
@@ -82,19 +82,21 @@ def drill(target: Place, entry: str, scratch: Path | None = None) -> Restored:
 def _restore_logs(target: Place, found: Manifest, directory: Path) -> None:
     """Restore the log store as it was, compare, and only then bring its tables up to date."""
     on = f" SETTINGS base_backup = {target.engine(f'{found.base}/{LOGS}')}" if found.base else ""
+    tables: tuple[Table, ...] = ("logs", "audit") if found.schema >= AUDIT_SINCE else ("logs",)
     with closing(EmbeddedStore(directory, readers=1, migrate=False)) as store:
         try:
-            store.manage(f"RESTORE TABLE logs, TABLE migrations FROM {target.engine(f'{found.id}/{LOGS}')}{on}")
+            named = ", ".join(f"TABLE {table}" for table in (*tables, "migrations"))
+            store.manage(f"RESTORE {named} FROM {target.engine(f'{found.id}/{LOGS}')}{on}")
         except Problem as problem:
             raise Mismatch(f"the engine can't read the logs of backup {found.id}: {problem}") from problem
-        _compare(found.partitions, manifest.digests(store, "logs"))
+        _compare(found.partitions, manifest.digests(store, {table: table for table in tables}))
 
 
 def _compare(saved: Sequence[Partition], restored: Sequence[Partition]) -> None:
-    wrong = {(one.kind, one.day, one.records, one.digest) for one in saved}
-    wrong ^= {(one.kind, one.day, one.records, one.digest) for one in restored}
+    wrong = {(one.table, one.kind, one.day, one.records, one.digest) for one in saved}
+    wrong ^= {(one.table, one.kind, one.day, one.records, one.digest) for one in restored}
     if wrong:
-        names = sorted({f"{kind} {day}" for kind, day, _, _ in wrong})
+        names = sorted({f"{kind or f'table {table}'} {day}" for table, kind, day, _, _ in wrong})
         raise Mismatch(f"{len(names)} partitions differ from the manifest, first {', '.join(names[:3])}")
 
 

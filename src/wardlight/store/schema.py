@@ -1,10 +1,8 @@
-"""The table of records, and the steps that lead a store from any earlier version to this one."""
+"""The tables of records and of the audit trail, and the steps that lead a store from any earlier version to this one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from wardlight.records import SCHEMA
 
 
 @dataclass(frozen=True)
@@ -34,9 +32,47 @@ _RECORDS = """
     INDEX patient_text patient_id TYPE text(tokenizer = 'array')
 )
 """
-_ORDER = "PARTITION BY (kind, toDate(ts)) ORDER BY ts SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
+_DURABLE = "fsync_after_insert = 1, fsync_part_directory = 1"
+_ORDER = f"PARTITION BY (kind, toDate(ts)) ORDER BY ts SETTINGS {_DURABLE}"
 
-COLUMNS = ", ".join(SCHEMA.names)
+_AUDIT = """
+(
+    idx UInt64 CODEC(Delta, ZSTD(1)),
+    recorded DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
+    received DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
+    patient String CODEC(ZSTD(1)),
+    patients Array(String) CODEC(ZSTD(1)),
+    user String CODEC(ZSTD(1)),
+    users Array(String) CODEC(ZSTD(1)),
+    types Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    subtypes Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    action LowCardinality(String) CODEC(ZSTD(1)),
+    outcome LowCardinality(String) CODEC(ZSTD(1)),
+    purposes Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    resource LowCardinality(String) CODEC(ZSTD(1)),
+    record String CODEC(ZSTD(1)),
+    addresses Array(String) CODEC(ZSTD(1)),
+    agents Array(String) CODEC(ZSTD(1)),
+    entities Array(String) CODEC(ZSTD(1)),
+    sources Array(String) CODEC(ZSTD(1)),
+    entity_types Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    entity_roles Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    service LowCardinality(String) CODEC(ZSTD(1)),
+    format LowCardinality(String) CODEC(ZSTD(1)),
+    deviation Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    key String CODEC(ZSTD(1)),
+    at UInt32 CODEC(ZSTD(1)),
+    entry String CODEC(ZSTD(3)),
+    INDEX idx_range idx TYPE minmax,
+    INDEX received_range received TYPE minmax,
+    INDEX users_text users TYPE text(tokenizer = 'array'),
+    INDEX patients_text patients TYPE text(tokenizer = 'array'),
+    INDEX agents_text agents TYPE text(tokenizer = 'array'),
+    INDEX entities_text entities TYPE text(tokenizer = 'array'),
+    INDEX purposes_text purposes TYPE text(tokenizer = 'array')
+)
+"""
+_AUDIT_ORDER = f"PARTITION BY toYYYYMM(recorded) ORDER BY (patient, recorded, idx) SETTINGS {_DURABLE}"
 
 MIGRATIONS = (
     Migration(
@@ -44,29 +80,41 @@ MIGRATIONS = (
         "records of all four kinds",
         (f"CREATE TABLE logs {_RECORDS} ENGINE = MergeTree {_ORDER}, non_replicated_deduplication_window = 10000",),
     ),
+    Migration(
+        2,
+        "the audit trail, as the ledger has it",
+        (
+            f"CREATE TABLE audit {_AUDIT} ENGINE = MergeTree {_AUDIT_ORDER}, non_replicated_deduplication_window = 10000",
+        ),
+    ),
 )
 """In order; a released one is never changed."""
+AUDIT_SINCE = 2
+"""The version that brought the table `audit`."""
 
 
 def cluster_migrations(cluster: str) -> tuple[Migration, ...]:
     """Return the same steps for a cluster: every shard has `logs_local`, replicated; `logs` spreads over the shards.
 
-    A record goes to a shard by its stream and time, so that a repeated insert meets the shard that knows its token.
+    A record goes to a shard by its stream and time, and an audit event by its index, so that a repeated insert meets
+    the shard that knows its token.
     """
-    replicated = "ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/logs_local', '{replica}')"
-    on = f"ON CLUSTER '{cluster}'"
-    spread = f"Distributed('{cluster}', currentDatabase(), logs_local, cityHash64(stream, ts))"
-    local = f"CREATE TABLE IF NOT EXISTS logs_local {on} {_RECORDS} ENGINE = {replicated} {_ORDER}"
-    return (
-        Migration(
-            1,
-            "records of all four kinds",
-            (
-                f"{local}, replicated_deduplication_window = 10000",
-                f"CREATE TABLE IF NOT EXISTS logs {on} AS logs_local ENGINE = {spread}",
-            ),
-        ),
+
+    def spread(table: str, columns: str, order: str, by: str) -> tuple[str, str]:
+        local, on = f"{table}_local", f"ON CLUSTER '{cluster}'"
+        replicated = f"ReplicatedMergeTree('/clickhouse/tables/{{shard}}/{{database}}/{local}', '{{replica}}')"
+        spread_by = f"Distributed('{cluster}', currentDatabase(), {local}, {by})"
+        window = "replicated_deduplication_window = 10000"
+        return (
+            f"CREATE TABLE IF NOT EXISTS {local} {on} {columns} ENGINE = {replicated} {order}, {window}",
+            f"CREATE TABLE IF NOT EXISTS {table} {on} AS {local} ENGINE = {spread_by}",
+        )
+
+    statements = (
+        spread("logs", _RECORDS, _ORDER, "cityHash64(stream, ts)"),
+        spread("audit", _AUDIT, _AUDIT_ORDER, "cityHash64(idx)"),
     )
+    return tuple(Migration(step.version, step.purpose, made) for step, made in zip(MIGRATIONS, statements, strict=True))
 
 
 VERSIONS = """

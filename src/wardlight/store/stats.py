@@ -11,8 +11,9 @@ from wardlight.clock import moment
 from wardlight.config import Settings
 from wardlight.records import KINDS
 from wardlight.store import LogStore
-from wardlight.store.disk import days_left
-from wardlight.store.partitions import IN_LOGS, NAMED, Partition, ask_engine, partitions
+from wardlight.store.disk import days_left, with_trail
+from wardlight.store.months import Month, months
+from wardlight.store.partitions import IN_TABLE, NAMED, Partition, ask_engine, partitions
 
 _COLUMNS = f"""
 SELECT
@@ -21,7 +22,7 @@ SELECT
     sum(column_data_compressed_bytes + column_marks_bytes) AS bytes,
     sum(column_data_uncompressed_bytes) AS raw_bytes
 FROM system.parts_columns
-WHERE {IN_LOGS}
+WHERE {IN_TABLE}
 GROUP BY kind, day, name
 UNION ALL
 SELECT
@@ -30,7 +31,7 @@ SELECT
     sum(secondary_indices_compressed_bytes + secondary_indices_marks_bytes) AS bytes,
     sum(secondary_indices_uncompressed_bytes) AS raw_bytes
 FROM system.parts
-WHERE {IN_LOGS}
+WHERE {IN_TABLE}
 GROUP BY kind, day
 """  # noqa: S608 -- constants
 _BY_KIND = f"""
@@ -70,10 +71,23 @@ class KindStats:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrailStats:
+    """The table `audit`: the events of kind `audit` once more, so that they can be asked for. Months are partitions."""
+
+    events: int
+    bytes: int
+    raw_bytes: int
+    ratio: float | None
+    months: int
+    parts: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoreStats:
     """The whole store."""
 
     kinds: tuple[KindStats, ...]
+    trail: TrailStats
     disk_free_bytes: int
     disk_reserve_bytes: int
     disk_days_left: float | None
@@ -87,9 +101,13 @@ def measure(store: LogStore, settings: Settings, free: int, now_ns: int) -> Stor
     for row in ask_engine(store, _BY_KIND):
         kind = row.pop("kind")
         columns.setdefault(kind, []).append(ColumnStats(**row, ratio=_ratio(row["bytes"], row["raw_bytes"])))
-    left = days_left(found, settings.retention, free - settings.store.disk_reserve_bytes, moment(now_ns))
+    trail = months(store)
+    left = days_left(
+        with_trail(found, trail), settings.retention, free - settings.store.disk_reserve_bytes, moment(now_ns)
+    )
     return StoreStats(
         kinds=tuple(_of(kind, [one for one in found if one.kind == kind], columns[kind]) for kind in KINDS),
+        trail=_trail(trail),
         disk_free_bytes=free,
         disk_reserve_bytes=settings.store.disk_reserve_bytes,
         disk_days_left=None if math.isinf(left) else left,
@@ -109,6 +127,18 @@ def _of(kind: str, found: Sequence[Partition], columns: Iterable[ColumnStats]) -
         oldest=min((one.oldest for one in found), default=None),
         newest=max((one.newest for one in found), default=None),
         columns=tuple(columns),
+    )
+
+
+def _trail(found: Sequence[Month]) -> TrailStats:
+    size, raw = sum(one.bytes for one in found), sum(one.raw_bytes for one in found)
+    return TrailStats(
+        events=sum(one.events for one in found),
+        bytes=size,
+        raw_bytes=raw,
+        ratio=_ratio(size, raw),
+        months=len(found),
+        parts=sum(one.parts for one in found),
     )
 
 
