@@ -14,6 +14,7 @@ from tests.conftest import batch
 from wardlight.clock import SystemClock
 from wardlight.problems import BadInput, Busy, NotFound, Unavailable
 from wardlight.records import Decoded
+from wardlight.store import Table
 from wardlight.store.commit import Commit, Fresh, GroupCommit, Key, Pace
 from wardlight.store.dialect import by_partition
 from wardlight.store.embedded import EmbeddedStore

@@ -40,6 +40,11 @@ SELECT countIf({_IS_HELD}) AS held, count() AS records
 FROM logs
 WHERE kind = {{kind:String}} AND toDate(ts) = {{day:Date}}
 """  # noqa: S608 -- constants
+_UNMARKED = """
+SELECT count() AS n
+FROM logs
+WHERE kind = {kind:String} AND toDate(ts) = {day:Date} AND NOT mapContains(attributes, {attribute:String})
+"""
 _REDUCING = """
 SELECT count() AS n FROM system.mutations WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done
 """
@@ -105,6 +110,19 @@ def reduce(store: LogStore, partition: Partition, held: Held) -> None:
         f"{_alter(store)} DELETE IN PARTITION ({{kind:String}}, {{day:Date}}) WHERE NOT {_IS_HELD}",
         {**_named(partition), "patients": held.patients, "users": held.users},
     )
+
+
+def remove_marked(store: LogStore, partition: Partition, attribute: str) -> bool:
+    """Remove the records of a partition that have an attribute, if others haven't; False: then all have it."""
+    params = {**_named(partition), "attribute": attribute}
+    (row,) = store.select(_UNMARKED, params, limits=NO_LIMITS).to_pylist()
+    if row["n"]:
+        store.manage(
+            f"{_alter(store)} DELETE IN PARTITION ({{kind:String}}, {{day:Date}}) "
+            "WHERE mapContains(attributes, {attribute:String}) SETTINGS mutations_sync = 2",
+            params,
+        )
+    return bool(row["n"])
 
 
 def reducing(store: LogStore) -> bool:
