@@ -7,7 +7,7 @@ A patient's events lie together by the table's order; those in which another pat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ import msgspec
 from wardlight.audit.event import Entry, decode
 from wardlight.audit.question import AnyOf, Cursor, Question, Span, Token
 from wardlight.config import Query
-from wardlight.problems import NotFound
+from wardlight.problems import NotFound, Unavailable
 from wardlight.store import Limits, LogStore
 from wardlight.store.params import Param
 
@@ -40,6 +40,8 @@ class Page:
 
     entries: list[tuple[int, Entry]]
     next: Cursor | None
+    complete: bool = True
+    """Whether the table had everything that the ledger had when it was asked."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,9 @@ class _Place:
 
 
 class Search:
-    """Answers questions. `settle` waits until the table has what the ledger had when it was called."""
+    """Answers questions. `settle` waits until the table has what the ledger had; False when that takes too long."""
 
-    def __init__(self, store: LogStore, settings: Query, settle: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, store: LogStore, settings: Query, settle: Callable[[], bool] = lambda: True) -> None:
         self._store = store
         self._settings = settings
         self._settle = settle
@@ -66,12 +68,16 @@ class Search:
 
     def page(self, question: Question, tag: str = "") -> Page:
         """Answer with one page. Raises TimedOut, TooLarge, Cancelled, Unavailable."""
-        self._settle()
-        return self._page(question, tag)
+        complete = self._settle()
+        return replace(self._page(question, tag), complete=complete)
 
     def stream(self, question: Question, tag: str = "") -> Iterator[tuple[int, Entry]]:
-        """Answer with everything, a bounded part in memory at a time; `limit` doesn't count."""
-        self._settle()
+        """Answer with everything, a bounded part in memory at a time; `limit` doesn't count.
+
+        Raises Unavailable when that wouldn't be everything, because the table is behind the ledger.
+        """
+        if not self._settle():
+            raise Unavailable("the table of the audit trail is behind the ledger: see the gauges of the projection")
         asked = msgspec.structs.replace(question, limit=STREAM_PAGE)
         while True:
             page = self._page(asked, tag)
@@ -82,7 +88,6 @@ class Search:
 
     def count(self, question: Question, tag: str = "") -> int:
         """Count the events."""
-        self._settle()
         if question.index == ():
             return 0
         sql = _Sql()
