@@ -49,13 +49,20 @@ class Replayed:
     records: int
 
 
-def router(measure: Callable[[], StoreStats], backups: Backups, commits: GroupCommit, key: str) -> APIRouter:
-    """Make the routes of the store."""
-    routes = APIRouter(prefix="/api/v1/store", tags=["store"])
+def owner_only(key: str) -> Callable[[str], None]:
+    """Let those in who have the key of the data directory. The dependency raises Denied."""
 
     def owner(authorization: Annotated[str, Header()] = "") -> None:
         if not secrets.compare_digest(authorization.encode(), f"Bearer {key}".encode()):
             raise Denied("this is for the data directory's owner: use the command line on the server's machine")
+
+    return owner
+
+
+def router(measure: Callable[[], StoreStats], backups: Backups, commits: GroupCommit, key: str) -> APIRouter:
+    """Make the routes of the store."""
+    routes = APIRouter(prefix="/api/v1/store", tags=["store"])
+    owner = owner_only(key)
 
     @routes.get("/stats", summary="Measure the log store: bytes, rows and ratios per kind and column, disk days left")
     def stats() -> StoreStats:

@@ -8,7 +8,6 @@ still in the table, so that whatever is kept can be proven and projected again. 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import datetime
 
 from wardlight.clock import Clock
@@ -23,28 +22,25 @@ _log = logging.getLogger(__name__)
 
 
 class Keep:
-    """Retention of the audit trail. `run` blocks: the keeper calls it in a thread, after a pass that trusts the clock.
+    """Retention of the audit trail. `run` blocks: the keeper calls it in a thread, after a pass that trusts the clock."""
 
-    `settled` says whether the table has all that the ledger has: only then it may be judged by.
-    """
-
-    def __init__(
-        self, store: LogStore, ledger: Ledger, state: State, clock: Clock, *, days: int, settled: Callable[[], bool]
-    ) -> None:
+    def __init__(self, store: LogStore, ledger: Ledger, state: State, clock: Clock, *, days: int) -> None:
         self._store = store
         self._ledger = ledger
         self._holds = Holds(state, clock)
         self._facts = Facts(state)
         self._days = days
-        self._settled = settled
 
-    def run(self, now: datetime) -> None:
-        """Remove what is past its days at a time that is trusted."""
+    def run(self, now: datetime, *, projected: bool) -> None:
+        """Remove what is past its days at a time that is trusted.
+
+        The ledger is judged by the table only when all of it is `projected`.
+        """
         since = kept_from(now.date(), self._days)
         for month in months(self._store):
             if month.end <= since.date():
                 self._remove(month)
-        if self._settled():
+        if projected:
             self._prune(_ns(since))
 
     def since_ns(self) -> int:

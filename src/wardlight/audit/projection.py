@@ -194,11 +194,12 @@ class Projection:
         """Find where to go on."""
         found, size = top(self._store, MOST), self._ledger.size
         self._received = found.received
-        if found.end > size:
+        ahead = found.end > size
+        if ahead:
             _log.error("the audit trail isn't projected: %s", _not_ours(found, size))
         self._doubt = MOST
         with self._changed:
-            self._problem = _not_ours(found, size) if found.end > size else ""
+            self._problem = _not_ours(found, size) if ahead and not self._rebuilding else ""
             self._done = found.end if found.whole else max(0, found.end - MOST)
             self._begun = True
             self._changed.notify_all()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import click
 
-from wardlight.cli import options
+from wardlight.cli import options, owner
 from wardlight.clock import SystemClock, moment
 from wardlight.config import load
 from wardlight.ledger.leaf import unleaf
@@ -25,6 +28,10 @@ _from = click.option(
 _vkey = click.option(
     "--vkey", metavar="KEY|FILE", help="The log's verifier key, from a source you trust; the log's own if not given."
 )
+
+
+_PROJECTION = "/api/v1/audit/projection"
+_LOOK_SECONDS = 0.2
 
 
 @click.group()
@@ -121,6 +128,37 @@ def vkey(place: str | None, data: Path) -> None:
     """Print the key by which others check the log. Hand it out on paper, or publish it, before it is needed."""
     with _source(place, data) as source:
         click.echo(_trusted(None, source).vkey)
+
+
+@ledger.command()
+@options.data
+def replay(data: Path) -> None:
+    """Make the tables anew that answer questions, from the entries of the log.
+
+    Answers are incomplete until it is done. Nothing happens to the log itself.
+    """
+    if owner.ask(data, "POST", f"{_PROJECTION}/replay") is not None:
+        _watch(lambda: owner.ask(data, "GET", _PROJECTION))
+        return
+    from wardlight.audit.offline import projecting
+
+    with projecting(data, load(data / "wardlight.toml")) as projection:
+        projection.rebuild()
+        projection.start()
+        _watch(lambda: asdict(projection.progress()))
+
+
+def _watch(progress: Callable[[], Any]) -> None:
+    """Show how the projection gets on, until it has what there was at the beginning."""
+    size = progress()["size"]
+    with click.progressbar(length=size, label="entries", width=0) as bar:
+        while bar.pos < size:
+            sleep(_LOOK_SECONDS)
+            found = progress()
+            if found["problem"]:
+                raise Unavailable(found["problem"])
+            bar.update(min(found["done"], size) - bar.pos)
+    click.echo(f"{size:,} entries are projected")
 
 
 @ledger.command("confirm-clock")

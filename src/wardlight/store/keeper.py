@@ -91,9 +91,9 @@ class Keeper:
         try:
             if now >= self._next_pass:
                 self._retention.run()
+                self._next_pass = now + (MEASURE_SECONDS if self._retention.stopped else PASS_SECONDS)
                 if not self._retention.stopped:
                     self._also(moment(self._clock.now_ns()))
-                self._next_pass = now + (MEASURE_SECONDS if self._retention.stopped else PASS_SECONDS)
         finally:
             self._pressure.relieve()
             self._gauges.disk(self._free(), full=self._pressure.full)

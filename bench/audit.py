@@ -1,0 +1,220 @@
+"""How fast the ledger is projected, what an audit event costs on disk, and how long questions to six years of them take.
+
+The six years are made as Arrow batches and inserted past the ledger: reading accesses as the SDK sends them, 50,000
+patients, 2,000 users, evenly spread. `--keep` makes the store once, month by month, and goes on where it was left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from prometheus_client import CollectorRegistry
+
+from wardlight.audit import table
+from wardlight.audit.event import Entry, decode, encode
+from wardlight.audit.projection import Projection
+from wardlight.clock import SystemClock
+from wardlight.ledger import Ledger
+from wardlight.store.embedded import EmbeddedStore
+from wardlight.store.months import months
+from wardlight.store.params import Param
+
+PATIENTS, USERS, MONTHS = 50_000, 2_000, 72
+START = np.datetime64("2020-01")
+BATCH = 250_000
+PAGE = "ORDER BY recorded DESC, idx DESC LIMIT 100"
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=10_000_000, help="events of the six years")
+    parser.add_argument("--project", type=int, default=200_000, help="entries of the ledger that is projected")
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--keep", type=Path, help="directory of a store to make once and use again")
+    parser.add_argument("--fill-only", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as passing:
+        store = EmbeddedStore(options.keep or Path(passing))
+        try:
+            fill(store, options.events)
+            figures = {} if options.fill_only else asked(store, options.runs)
+        finally:
+            store.close()
+    if options.project and not options.fill_only:
+        with tempfile.TemporaryDirectory() as passing:
+            figures |= projected(Path(passing), options.project)
+    if options.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:52} {value:12.2f}")
+
+
+def fill(store: EmbeddedStore, events: int) -> None:
+    """Insert the months that the store doesn't have."""
+    each = events // MONTHS
+    have = {month.partition: month.events for month in months(store)}
+    for number in range(MONTHS):
+        month = START + np.timedelta64(number, "M")
+        done = have.get(str(month).replace("-", ""), 0)
+        for first in range(done, each, BATCH):
+            store.insert([batch(month, number * each + first, min(BATCH, each - first))], table="audit")
+        print(f"\r{number + 1} of {MONTHS} months", end="", file=sys.stderr)
+    print(file=sys.stderr)
+
+
+def batch(month: np.datetime64, first: int, count: int) -> pa.RecordBatch:
+    """Make events of a month, as `table.batch` would of their entries."""
+    chance = np.random.default_rng(first)
+    begin, end = (np.datetime64(one, "ns").astype(np.int64) for one in (month, month + np.timedelta64(1, "M")))
+    at = np.sort(chance.integers(begin, end, count))
+    patient = words("pat-", chance.integers(0, PATIENTS, count))
+    user = words("user-", chance.integers(0, USERS, count))
+    record = words("obs-", chance.integers(0, PATIENTS * 40, count))
+    address = words("10.20.30.", chance.integers(1, 255, count))
+    purpose = pc.if_else(pa.array(chance.random(count) < 0.0005), "ETREAT", "TREAT")
+    key = pc.binary_join_element_wise(
+        words("", np.arange(first, first + count) // 50), words("-", np.full(count, first)), ""
+    )
+    reference = pc.binary_join_element_wise("Observation/", record, "")
+    columns = {
+        "idx": pa.array(np.arange(first, first + count), pa.uint64()),
+        "recorded": times(at), "received": times(at + 20_000_000), "patient": patient, "patients": lists(patient),
+        "user": user, "users": lists(user), "purposes": lists(purpose), "record": record, "addresses": lists(address),
+        "agents": lists(user), "entities": lists(patient, reference, record), "key": key,
+        "at": pa.array(np.arange(first, first + count) % 50, pa.uint32()),
+        "entry": written(at, patient=patient, user=user, address=address, purpose=purpose, record=record, key=key),
+    }  # fmt: skip
+    like = table.batch([(0, model())])
+    arrays = [
+        columns[name] if name in columns else like[name].take(pa.array(np.zeros(count, np.int32)))
+        for name in table.SCHEMA.names
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=table.SCHEMA)
+
+
+def model() -> Entry:
+    """Return an entry with a mark in each place that differs between events."""
+    return decode(
+        b'{"received":1,"format":"log","event":{"recorded":2,"type":[{"coding":[{"system":'
+        b'"http://dicom.nema.org/resources/ontology/DCM","code":"110110","display":"Patient Record"}]}],"subtype":['
+        b'{"coding":[{"system":"http://hl7.org/fhir/restful-interaction","code":"read"}]}],"action":"R","outcome":"0",'
+        b'"purpose":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"@purpose"}]}],'
+        b'"agent":[{"who":{"identifier":{"value":"@user"}},"requestor":true,"network":"@address","network_type":"2",'
+        b'"role":[{"text":"nurse"}]}],"source":{"observer":{"display":"ehr"}},"entity":[{"what":{"identifier":{"value":'
+        b'"@patient"}},"type":{"system":"http://terminology.hl7.org/CodeSystem/audit-entity-type","code":"1"},"role":'
+        b'{"system":"http://terminology.hl7.org/CodeSystem/object-role","code":"1"}},{"what":{"reference":'
+        b'"Observation/@record"},"type":{"system":"http://terminology.hl7.org/CodeSystem/audit-entity-type","code":"2"},'
+        b'"role":{"system":"http://terminology.hl7.org/CodeSystem/object-role","code":"4"}}]},'
+        b'"stream":"{\\"service_name\\":\\"ehr\\"}","key":"@key"}'
+    )
+
+
+def written(at: np.ndarray, **given: pa.Array) -> pa.Array:
+    """Fill the model's marks."""
+    text = encode(model()).decode().replace('"received":1', '"received":@received').replace(":2,", ":@recorded,", 1)
+    given |= {"received": words("", at + 20_000_000), "recorded": words("", at)}
+    pieces: list[pa.Array | str] = []
+    while text:
+        before, mark, text = text.partition("@")
+        pieces.append(before)
+        if mark:
+            name = next(one for one in given if text.startswith(one))
+            pieces.append(given[name])
+            text = text.removeprefix(name)
+    return pc.binary_join_element_wise(*pieces, "")
+
+
+def words(prefix: str, numbers: np.ndarray) -> pa.Array:
+    """Write numbers as words."""
+    return pc.binary_join_element_wise(prefix, pc.cast(pa.array(numbers), pa.string()), "")
+
+
+def times(at: np.ndarray) -> pa.Array:
+    """Write nanoseconds since 1970 as times."""
+    return pa.array(at).cast(pa.timestamp("ns", tz="UTC"))
+
+
+def lists(*columns: pa.Array) -> pa.Array:
+    """Make a column of lists of equal length."""
+    count, width = len(columns[0]), len(columns)
+    order = np.arange(count * width).reshape(width, count).T.ravel()
+    values = pa.concat_arrays(columns).take(pa.array(order)) if width > 1 else columns[0]
+    return pa.ListArray.from_arrays(pa.array(np.arange(0, count * width + 1, width, dtype=np.int32)), values)
+
+
+def asked(store: EmbeddedStore, runs: int) -> dict[str, float]:
+    """Ask each question `runs` times in turn, each time of somebody else."""
+    found = months(store)
+    events = sum(month.events for month in found)
+    times_: dict[str, list[float]] = {}
+    for run in range(runs):
+        for name, (where, params) in questions(run).items():
+            start = time.perf_counter()
+            store.select(f"SELECT idx, entry FROM audit WHERE {where} {PAGE}", params)
+            times_.setdefault(name, []).append((time.perf_counter() - start) * 1000)
+    figures = {"events": float(events), "bytes an event, table audit": sum(one.bytes for one in found) / events}
+    return figures | {f"{name}, newest 100, ms": statistics.median(spent) for name, spent in times_.items()}
+
+
+def questions(run: int) -> dict[str, tuple[str, dict[str, Param]]]:
+    """Name what is asked: conditions and their values."""
+    year = "recorded >= toDateTime64('2025-01-01', 9, 'UTC')"
+    return {
+        "one patient's six years": ("patient = {p:String}", {"p": f"pat-{run * 997}"}),
+        "one patient's six years, also where named second": (
+            "has(patients, {p:String})", {"p": f"pat-{run * 991 + 1}"},
+        ),
+        "one user's year": (f"has(users, {{u:String}}) AND {year}", {"u": f"user-{run * 97}"}),
+        "break the glass, a year": (f"has(purposes, 'ETREAT') AND {year}", {}),
+        "one record's history": ("has(entities, {r:String})", {"r": f"Observation/obs-{run * 1009 + 5}"}),
+    }  # fmt: skip
+
+
+def projected(directory: Path, count: int) -> dict[str, float]:
+    """Append entries to a ledger, then project all of them."""
+    ledger = Ledger(directory / "ledger" / "log", "bench.example/ledger", SystemClock())
+    entries = [text.encode() for text in made(count)]
+    for first in range(0, count, 5000):
+        ledger.append([ledger.entry(one, bytes(16)) for one in entries[first : first + 5000]])
+    store = EmbeddedStore(directory / "logs")
+    projection = Projection(ledger, store, CollectorRegistry())
+    processor, start = time.process_time(), time.perf_counter()
+    projection.start()
+    while not projection.settle(600):
+        pass
+    took, processor = time.perf_counter() - start, time.process_time() - processor
+    projection.close()
+    numbered: Sequence[tuple[int, Entry]] = [(at, decode(one)) for at, one in enumerate(entries[:20_000])]
+    rows = time.process_time()
+    table.batch(numbered)
+    rows = time.process_time() - rows
+    store.close()
+    ledger.close()
+    return {
+        "projection, entries/s": count / took,
+        "projection, µs of processor an entry": processor / count * 1e6,
+        "of them making rows of table audit, µs": rows / len(numbered) * 1e6,
+    }
+
+
+def made(count: int) -> Iterator[str]:
+    """Make entries of the last month."""
+    for first in range(0, count, BATCH):
+        yield from batch(START + MONTHS - 1, first, min(BATCH, count - first))["entry"].to_pylist()
+
+
+if __name__ == "__main__":
+    main()
