@@ -85,7 +85,7 @@ class House:
     def waiting(self) -> list[tuple[str, bool]]:
         """Say what Alertmanager is to be told: the alert's name, and whether it goes on."""
         now = self.clock.now_ns()
-        return [(each.labels["alertname"], each.ends_ns > now) for each in self.ruler._outbox._waiting.values()]
+        return [(each.labels["alertname"], each.ends_ns > now) for each in self.ruler.outbox._waiting.values()]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import quote
 
+from wardlight.alertmanager.outbox import Notice
 from wardlight.clock import Clock
 from wardlight.problems import Cancelled, Problem
 from wardlight.rules import life, schedule
@@ -26,7 +27,6 @@ from wardlight.rules.model import (
     RuleStatus,
     Sample,
 )
-from wardlight.rules.outbox import Notice
 
 RESEND_NS = 60 * 10**9
 """How often Alertmanager is told of an alert that goes on."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from wardlight.alertmanager.outbox import Outbox
 from wardlight.clock import Clock
 from wardlight.config import Settings
 from wardlight.problems import Cancelled
@@ -21,7 +22,6 @@ from wardlight.rules.group import GroupRun, Tools
 from wardlight.rules.memory import Memory
 from wardlight.rules.metrics import Gauges, Recordings
 from wardlight.rules.model import Evaluator, GroupStatus
-from wardlight.rules.outbox import Outbox
 from wardlight.rules.sources import Sources
 from wardlight.store.state import State
 
@@ -43,7 +43,7 @@ class Ruler:
         interval_ns = max(1, round(settings.rules.evaluation_seconds * 1000)) * 10**6
         self._evaluator = evaluator
         self._sources = Sources(data, settings.rules.files, interval_ns)
-        self._outbox = Outbox(settings.stack.alertmanager_url, registry)
+        self.outbox = Outbox(settings.stack.alertmanager_url, registry)
         self._memory = Memory(state)
         self._gauges = Gauges(registry)
         self._tools = Tools(
@@ -52,7 +52,7 @@ class Ruler:
             clock=clock,
             gauges=self._gauges,
             recordings=Recordings(),
-            tell=self._outbox.put,
+            tell=self.outbox.put,
             stopping=threading.Event(),
             url=f"http://{settings.server.listen}",
         )
@@ -88,7 +88,7 @@ class Ruler:
     async def running(self) -> AsyncIterator[None]:
         """Look, and look again, while inside; a look that fails is logged and followed by the next."""
         stop = asyncio.Event()
-        async with self._outbox.running():
+        async with self.outbox.running():
             task = asyncio.create_task(self._run(stop))
             try:
                 yield

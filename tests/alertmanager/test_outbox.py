@@ -15,8 +15,8 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 
-from wardlight.rules import outbox
-from wardlight.rules.outbox import Notice, Outbox
+from wardlight.alertmanager import outbox
+from wardlight.alertmanager.outbox import Notice, Outbox
 
 
 @dataclass
