@@ -116,6 +116,47 @@ def test_what_is_restored_is_what_was(data: Path, target: Place, tmp_path: Path)
     assert (restored / "ledger/tile/0/000").read_text() == "ledger/tile/0/000\n"
 
 
+def test_the_audit_trail_is_restored_and_compared(data: Path, target: Place, tmp_path: Path) -> None:
+    with opened(data, Settings()) as offline:
+        offline.engine.manage(
+            "INSERT INTO audit (idx, recorded, users) SELECT number, toDateTime64('2026-01-01', 9, 'UTC') "
+            "- toIntervalDay(number * 20), ['ann'] FROM numbers(4)"
+        )
+        events = audit_trail(offline)
+    saved = made(data, target, "a")
+    trail = [(str(one.day), one.records) for one in saved.partitions if one.table == "audit"]
+    assert trail == [("2025-11-01", 2), ("2025-12-01", 1), ("2026-01-01", 1)]
+    assert saved.records == 6, "the log lines"
+    restore(target, saved.id, tmp_path / "restored")
+    with opened(tmp_path / "restored", Settings()) as offline:
+        assert audit_trail(offline) == events
+    other = msgspec.structs.replace(
+        saved, partitions=tuple(one for one in saved.partitions if str(one.day) != "2025-12-01")
+    )
+    manifest.write(target, other)
+    with pytest.raises(Mismatch, match="table audit 2025-12-01"):
+        drill(target, saved.id)
+
+
+def audit_trail(offline: Offline) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = offline.engine.select("SELECT * FROM audit ORDER BY idx").to_pylist()
+    return found
+
+
+def test_a_backup_of_before_the_audit_trail_is_restored(target: Place, data: Path, tmp_path: Path) -> None:
+    data.mkdir(exist_ok=True)
+    with opened(data, Settings()) as offline:
+        fill(offline, "a")
+        offline.engine.manage("DROP TABLE audit SYNC")
+        offline.engine.manage("ALTER TABLE migrations DELETE WHERE version > 1 SETTINGS mutations_sync = 2")
+    with opened(data, Settings()) as offline:
+        saved = offline.backups.create(target.name)
+    older = msgspec.structs.replace(saved, schema=1)
+    manifest.write(target, older)
+    restore(target, saved.id, tmp_path / "restored")
+    assert lines(tmp_path / "restored") == lines(data)
+
+
 def test_modes_are_kept(target: Place, saved: Manifest, tmp_path: Path) -> None:
     restore(target, saved.id, tmp_path / "restored")
     modes = {

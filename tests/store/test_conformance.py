@@ -10,13 +10,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from tests.conftest import NOW, batch
 
 from wardlight.problems import BadInput, Cancelled, TimedOut, TooLarge, Unavailable
+from wardlight.records import Decoded
 from wardlight.store import Limits, LogStore
 from wardlight.store.clickhouse import ClickHouseStore
 from wardlight.store.embedded import EmbeddedStore
+from wardlight.store.months import drop_month, empty, months, oldest_received
 from wardlight.store.schema import cluster_migrations
 
 DAY = 86_400_000_000_000
@@ -54,7 +57,8 @@ def connected(url: str) -> LogStore:
 
 @pytest.fixture
 def store(engine: LogStore) -> LogStore:
-    engine.manage("TRUNCATE TABLE logs")
+    for table in ("logs", "audit"):
+        engine.manage(f"TRUNCATE TABLE {table}")
     return engine
 
 
@@ -88,6 +92,39 @@ def test_without_a_token_equal_batches_are_two(store: LogStore) -> None:
     for _ in range(2):
         store.insert([batch("same")])
     assert bodies(store) == ["same", "same"]
+
+
+def events(*recorded: int) -> Decoded:
+    """Make rows of the table `audit`, whose columns are of the room above."""
+    at = pa.array(recorded, pa.int64()).cast(pa.timestamp("ns", tz="UTC"))
+    users = pa.array([[f"user {number}", "it's"] for number in range(len(recorded))])
+    columns = {"idx": pa.array(range(len(recorded)), pa.uint64()), "recorded": at, "users": users}
+    return Decoded(pa.RecordBatch.from_pydict(columns))
+
+
+def test_the_audit_trail_is_a_table_of_its_own_in_months(store: LogStore) -> None:
+    store.insert([events(NOW, NOW - DAY, NOW - 40 * DAY)], table="audit")
+    assert [(one.partition, one.events) for one in months(store)] == [("202511", 1), ("202512", 1), ("202601", 1)]
+    found = store.select("SELECT idx FROM audit WHERE has(users, {user:String})", {"user": "user 1"})
+    assert found["idx"].to_pylist() == [1]
+    assert bodies(store) == []
+
+
+def test_a_token_is_written_once_into_each_table(store: LogStore) -> None:
+    for _ in range(2):
+        store.insert([events(NOW, NOW - 40 * DAY)], token="t3", table="audit")
+        store.insert([batch("line")], token="t3")
+    assert sum(one.events for one in months(store)) == 2
+    assert bodies(store) == ["line"]
+
+
+def test_a_month_is_dropped_by_itself(store: LogStore) -> None:
+    store.insert([events(NOW, NOW - 40 * DAY)], table="audit")
+    drop_month(store, months(store)[0])
+    assert [one.partition for one in months(store)] == ["202601"]
+    assert oldest_received(store) is not None
+    empty(store)
+    assert oldest_received(store) is None
 
 
 @pytest.mark.parametrize(

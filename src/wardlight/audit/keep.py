@@ -18,6 +18,8 @@ from wardlight.store.holds import Holds
 from wardlight.store.months import Month, drop_month, holds_events, kept_from, months, oldest_received
 from wardlight.store.state import State
 
+_MARGIN_NS = 3_600_000_000_000
+"""Between an event's receipt and its place in the ledger lies less, also when the clock is set back meanwhile."""
 _log = logging.getLogger(__name__)
 
 
@@ -68,7 +70,7 @@ class Keep:
         """Let the ledger forget what is neither young enough nor in the table."""
         if not self._holds.held().everything:
             oldest = oldest_received(self._store)
-            self._ledger.prune(before_ns if oldest is None else min(before_ns, oldest))
+            self._ledger.prune(before_ns if oldest is None else min(before_ns, oldest - _MARGIN_NS))
 
 
 def _ns(at: datetime) -> int:
