@@ -87,6 +87,17 @@ async def test_a_notice_becomes_an_incident(client: AsyncClient) -> None:
         "ended": None,
         "first_notice": "2026-01-01T00:00:00Z",
         "last_notice": "2026-01-01T00:00:00Z",
+        "opened": "2026-01-01T00:00:00Z",
+        "origin": "alertmanager",
+        "firing": True,
+        "reopened": 0,
+        "acknowledged_by": "",
+        "acknowledged_at": None,
+        "resolved_at": None,
+        "merged_into": None,
+        "cause": "",
+        "done": "",
+        "follow_up": "",
     }
 
 

@@ -26,8 +26,8 @@ def metrics(*down: str, pg_up: float = 1, jobs: tuple[str, ...] = JOBS) -> Metri
 
 def incident(severity: Severity, title: str = "HighCPU: busy", **labels: str) -> Incident:
     return Incident(
-        id=7, group_key="g", state="open", severity=severity, category="resource", title=title, labels=labels,
-        annotations={}, started=NOW, ended=None, first_notice=NOW, last_notice=NOW,
+        id=7, group_key="g", state="open", severity=severity, category="performance", title=title, labels=labels,
+        annotations={}, started=NOW, ended=None, first_notice=NOW, last_notice=NOW, opened=NOW,
     )  # fmt: skip
 
 

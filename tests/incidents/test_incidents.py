@@ -8,37 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.incidents.said import NOON, actions, alert, firing, only, resolved
 
 from wardlight.clock import ManualClock
-from wardlight.incidents import Alert, Incident, IncidentFile, Incidents, Notice
+from wardlight.incidents import Incident, Incidents
 from wardlight.problems import NotFound
 from wardlight.store.state import State
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-def alert(fingerprint: str = "a", *, started: datetime = NOON, ended: datetime | None = None, **labels: str) -> Alert:
-    told = {"alertname": "DatabaseDown", "severity": "critical", "category": "outage"} | labels
-    summary = {"summary": "PostgreSQL does not answer"}
-    return Alert(fingerprint=fingerprint, labels=told, annotations=summary, started=started, ended=ended)
-
-
-def firing(*alerts: Alert, group: str = "db") -> Notice:
-    return Notice(group_key=group, firing=True, alerts=alerts or (alert(),))
-
-
-def resolved(*alerts: Alert, group: str = "db") -> Notice:
-    over = alerts or (alert(ended=NOON + timedelta(minutes=3)),)
-    return Notice(group_key=group, firing=False, alerts=over)
-
-
-def only(incidents: Incidents) -> IncidentFile:
-    (incident,) = incidents.listed("all")
-    return incidents.get(incident.id)
-
-
-def actions(incident: IncidentFile) -> list[str]:
-    return [event.action for event in incident.timeline]
 
 
 def test_a_firing_notice_opens_an_incident(incidents: Incidents, clock: ManualClock) -> None:
@@ -213,7 +188,8 @@ def test_a_storm_is_one_incident(incidents: Incidents) -> None:
     incidents.receive(firing(*storm))
     incidents.receive(resolved(*(replace(it, ended=NOON) for it in storm)))
     incident = only(incidents)
-    assert (len(incident.alerts), incident.state) == (2000, "resolved")
+    assert (len(incident.alerts), incident.alerts_total, incident.alerts_firing) == (50, 2000, 0)
+    assert incident.state == "resolved"
     assert incident.timeline[0].note.endswith("DatabaseDown (node4) and 1995 more")
 
 

@@ -31,7 +31,7 @@ def router(incidents: Incidents) -> APIRouter:
     routes = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
     @routes.get("", summary="List incidents, newest first")
-    def listed(state: Which = "open", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> IncidentList:
+    def listed(state: Which = "pending", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> IncidentList:
         return IncidentList(incidents.listed(state, limit))
 
     @routes.get("/{incident_id}", summary="Show an incident with its alerts and timeline")

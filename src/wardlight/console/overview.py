@@ -76,7 +76,7 @@ class Overview:
         return metrics_of(await readings(self._client, self._prometheus_url, self._clock.now_ns() / 1e9))
 
     def _incidents_now(self) -> IncidentsNow:
-        running = self._incidents.listed("open", limit=1000)
+        running = reversed(self._incidents.pending())
         resolved = self._incidents.listed("resolved", limit=1)
         return IncidentsNow(
             open=tuple(sorted(running, key=lambda it: -SEVERITIES.index(it.severity))),
