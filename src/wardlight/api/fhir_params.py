@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wardlight.audit.dates import within
+from wardlight.audit.event import Reference, local_id
 from wardlight.audit.fhir import SEARCHES
 from wardlight.audit.question import Cursor, Question, Token, both
 from wardlight.problems import BadInput
@@ -117,7 +118,8 @@ def _token(name: str, value: str) -> Token:
         raise BadInput("it has no value")
     if kind == "reference":
         # Whose record it is, the table knows by the identifier alone; everybody else by the reference as it was sent.
-        return Token(_plain(value.rstrip("/").rpartition("/")[2] if name == "patient" else value))
+        plain = _plain(value)
+        return Token(local_id(Reference(reference=plain)) if name == "patient" else plain)
     first = _PART.match(value)
     end = first.end() if first and kind == "token" else len(value)
     if end == len(value):
