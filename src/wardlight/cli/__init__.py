@@ -18,6 +18,7 @@ COMMANDS = {
     "backup": ("wardlight.cli.backup:backup", "Save everything, restore it, prove that it can be restored."),
     "check": ("wardlight.cli.check:check", "Say what is wrong with files, before they are used."),
     "ledger": ("wardlight.cli.ledger:ledger", "Check the audit trail, prove entries of it."),
+    "audit": ("wardlight.cli.audit:audit", "Ask who opened whose record; write answers to files, with proofs."),
     "logs": ("wardlight.cli.logs:logs", "Ask for log lines in LogQL, or follow new ones."),
     "ingest": ("wardlight.cli.ingest:ingest", "Send old log files to a running server."),
     "demo": ("wardlight.cli.demo:demo", "Break and mend the demo clinic."),
