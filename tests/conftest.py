@@ -32,7 +32,8 @@ def module_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedS
 @pytest.fixture
 def store(module_store: EmbeddedStore) -> EmbeddedStore:
     """An empty store."""
-    module_store._control.query("TRUNCATE TABLE logs")
+    for table in ("logs", "audit"):
+        module_store.manage(f"TRUNCATE TABLE {table}")
     return module_store
 
 

@@ -15,7 +15,10 @@ import pytest_asyncio
 from grpc import aio
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from prometheus_client import CollectorRegistry, generate_latest
+from tests.trailing import trailing
 
+from wardlight.audit.projection import Projection
+from wardlight.audit.trail import Trail
 from wardlight.clock import SystemClock
 from wardlight.config import Receive
 from wardlight.problems import BadConfig, Busy, Problem, Unavailable
@@ -34,12 +37,15 @@ EXPORT = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 class Behind:
     """The real way to the store, with a gate in front that can be shut."""
 
-    def __init__(self, store: EmbeddedStore, directory: Path) -> None:
-        self.registry = CollectorRegistry()
+    def __init__(
+        self, store: EmbeddedStore, directory: Path, registry: CollectorRegistry, trails: tuple[Trail, Projection]
+    ) -> None:
+        self.registry = registry
+        self.trail, projection = trails
         self.commits = GroupCommit(store, Journal(directory / "journal", SystemClock()), Pace(flush_seconds=0.05))
         self.shut: Problem | None = None
-        self.sink = Sink(self.commits, Books(self.registry), self.room)
-        self.store = Fresh(store, self.commits)
+        self.sink = Sink(self.commits, self.trail, Books(self.registry), SystemClock(), self.room)
+        self.store = Fresh(store, self.commits, projection)
 
     def room(self) -> None:
         if self.shut:
@@ -64,9 +70,11 @@ class Behind:
 
 @pytest_asyncio.fixture
 async def behind(store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[Behind]:
-    made = Behind(store, tmp_path)
-    yield made
-    await asyncio.to_thread(made.commits.close)
+    registry = CollectorRegistry()
+    with trailing(store, tmp_path / "ledger", registry) as trails:
+        made = Behind(store, tmp_path, registry, trails)
+        yield made
+        await asyncio.to_thread(made.commits.close)
 
 
 @pytest_asyncio.fixture

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import trustme
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, generate_latest
+from tests.trailing import trailing
 
 from wardlight.api import elasticsearch, ingest, lines
 from wardlight.clock import SystemClock
@@ -133,21 +134,26 @@ def door(store: EmbeddedStore, tmp_path: Path) -> Iterator[Door]:
         syslog_tls_client_ca=str(certificates.files["senders-ca.pem"]),
     )
     registry = CollectorRegistry()
-    commits = GroupCommit(store, Journal(tmp_path / "journal", SystemClock()), Pace(flush_seconds=0.05))
-    sink = Sink(commits, Books(registry))
-    server = uvicorn.Server(
-        uvicorn.Config(_app(sink, settings), host="127.0.0.1", port=ports["8480"], log_level="error", ws="none")
-    )
+    with trailing(store, tmp_path / "ledger", registry) as (trail, projection):
+        commits = GroupCommit(store, Journal(tmp_path / "journal", SystemClock()), Pace(flush_seconds=0.05))
+        sink = Sink(commits, trail, Books(registry), SystemClock())
+        with _serving(_app(sink, settings), ports["8480"]):
+            yield Door(Fresh(store, commits, projection), registry, tmp_path, ports, certificates)
+        commits.close()
+
+
+@contextmanager
+def _serving(app: FastAPI, port: int) -> Iterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + _WAIT
     while not server.started and thread.is_alive() and time.monotonic() < until:
         time.sleep(0.01)
     assert server.started
-    yield Door(Fresh(store, commits), registry, tmp_path, ports, certificates)
+    yield
     server.should_exit = True
     thread.join(_WAIT)
-    commits.close()
 
 
 def _app(sink: Sink, settings: Receive) -> FastAPI:

@@ -25,10 +25,11 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from wardlight.api.fhir import PREFIX, Notes
+from wardlight.api.fhir import PREFIX
 from wardlight.audit.asked import asked
 from wardlight.audit.event import Entry
 from wardlight.audit.export import Log, Writer, as_bundle, as_csv, zipped
+from wardlight.audit.looks import Looks
 from wardlight.audit.question import Question, Span, both
 from wardlight.audit.reader import who
 from wardlight.audit.search import Search
@@ -65,7 +66,7 @@ def _question(
 Asked = Annotated[Question, Depends(_question)]
 
 
-def router(search: Search, log: Log, looks: Notes, clock: Clock) -> APIRouter:
+def router(search: Search, log: Log, looks: Looks, clock: Clock) -> APIRouter:
     """Make the routes."""
     routes = APIRouter(prefix="/api/v1/audit", tags=["audit"])
     answers = _Answers(search, log, clock)

@@ -14,8 +14,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -28,12 +27,15 @@ from wardlight.api.intake import content_type, retry_after
 from wardlight.audit import fhir
 from wardlight.audit.event import Entry
 from wardlight.audit.fhir import Submission, Version
+from wardlight.audit.looks import Looks
 from wardlight.audit.reader import who
 from wardlight.audit.search import Search
+from wardlight.audit.trail import Trail
 from wardlight.clock import Clock
 from wardlight.config import Receive
 from wardlight.problems import BadInput, NotFound, Problem, UnknownFormat
 from wardlight.receive.decompress import decompress
+from wardlight.store.seen import Submitted, repetition_key
 
 PREFIX = "/fhir"
 _JSON, _XML = "application/fhir+json", "application/fhir+xml"
@@ -51,23 +53,7 @@ Json = dict[str, Any]
 Endpoint = Callable[..., Awaitable[Response]]
 
 
-class Way(Protocol):
-    """The way into the ledger: `audit.trail.Trail`."""
-
-    def submit(self, entries: Sequence[Entry], key: str = "") -> Future[range]:
-        """Hand entries in; the future has their indices when they are on disk."""
-        ...
-
-
-class Notes(Protocol):
-    """Where looks at the trail are noted: `audit.looks.Looks`."""
-
-    def note(self, reader: str, query: str, *, address: str = "", failed: bool = False) -> None:
-        """Return when the look is in the ledger. Raises Unavailable."""
-        ...
-
-
-def router(trail: Way, search: Search, looks: Notes, settings: Receive, clock: Clock) -> APIRouter:
+def router(trail: Trail, search: Search, looks: Looks, settings: Receive, clock: Clock) -> APIRouter:
     """Make the routes."""
     routes = APIRouter(prefix=PREFIX, tags=["audit"])
     taking, answering = _Taking(trail, settings, clock), _Answering(search, looks)
@@ -86,7 +72,7 @@ def router(trail: Way, search: Search, looks: Notes, settings: Receive, clock: C
 class _Taking:
     """Takes events."""
 
-    def __init__(self, trail: Way, settings: Receive, clock: Clock) -> None:
+    def __init__(self, trail: Trail, settings: Receive, clock: Clock) -> None:
         self._trail = trail
         self._settings = settings
         self._clock = clock
@@ -97,25 +83,25 @@ class _Taking:
         if kind not in _TAKEN:
             raise UnknownFormat(f"content type {kind[:60]!r} isn't FHIR's; use {_JSON} or {_XML}")
         sent = await body.read(request, self._settings.max_body_bytes, "receive.max_body_bytes")
-        key = request.headers.get("idempotency-key", "")
-        came, submitted = await asyncio.to_thread(self._submit, sent, request.headers, key)
+        came, submitted = await asyncio.to_thread(self._submit, sent, request.headers)
         # Written even when the sender hangs up meanwhile.
-        indices = await asyncio.shield(asyncio.wrap_future(submitted))
+        indices = await asyncio.shield(asyncio.wrap_future(submitted.done))
         if came.bundle is not None:
             return _answer(request, fhir.response(came.bundle, came.entries, indices))
         return _created(request, came.entries[0], indices[0])
 
-    def _submit(self, sent: bytes, headers: Any, key: str) -> tuple[Submission, Future[range]]:
+    def _submit(self, sent: bytes, headers: Any) -> tuple[Submission, Submitted[range]]:
         """Read and hand in, off the event loop."""
         plain = decompress(sent, headers.get("content-encoding", ""), self._settings.max_body_bytes)
         came = fhir.read(plain, headers.get("content-type", ""), self._clock.now_ns())
+        key = repetition_key("fhir", headers.get("idempotency-key", ""), sent)
         return came, self._trail.submit(came.entries, key)
 
 
 class _Answering:
     """Answers questions."""
 
-    def __init__(self, search: Search, looks: Notes) -> None:
+    def __init__(self, search: Search, looks: Looks) -> None:
         self._search = search
         self._looks = looks
 

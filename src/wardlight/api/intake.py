@@ -15,7 +15,8 @@ from wardlight.config import Receive
 from wardlight.problems import Problem
 from wardlight.receive.assemble import Decoding
 from wardlight.receive.decompress import decompress
-from wardlight.receive.sink import Sink, repetition_key
+from wardlight.receive.sink import Sink
+from wardlight.store.seen import repetition_key
 
 Found = TypeVar("Found", bound=Decoding)
 

@@ -13,8 +13,9 @@ from wardlight.config import Receive, address
 from wardlight.problems import BadConfig, BadInput, Problem, Unavailable
 from wardlight.receive import otlp, rpc
 from wardlight.receive.assemble import Decoding
-from wardlight.receive.sink import Sink, repetition_key
+from wardlight.receive.sink import Sink
 from wardlight.receive.together import Together
+from wardlight.store.seen import repetition_key
 
 _SERVICE = "opentelemetry.proto.collector.logs.v1.LogsService"
 _MOST_CALLS = 64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -13,10 +14,17 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 
 from wardlight import __version__, console
-from wardlight.api import alertmanager, elasticsearch, incidents, ingest, lines, loki
+from wardlight.api import alertmanager, elasticsearch, fhir, incidents, ingest, lines, loki
+from wardlight.api import audit as audit_api
 from wardlight.api import ledger as ledger_api
+from wardlight.api import projection as projection_api
 from wardlight.api import rules as rules_api
 from wardlight.api import store as store_api
+from wardlight.audit.keep import Keep
+from wardlight.audit.looks import Looks
+from wardlight.audit.projection import Projection
+from wardlight.audit.search import Search
+from wardlight.audit.trail import Trail
 from wardlight.clock import Clock, SystemClock
 from wardlight.config import Settings
 from wardlight.console import Overview
@@ -66,12 +74,24 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
     )
     commits = GroupCommit(engine, Journal(data / "logs" / "journal", clock), pace, books.committed)
     opened.callback(commits.close)
-    store = Fresh(engine, commits)
     state = State(data / "state.db")
     opened.callback(state.close)
+    ledger = _ledger(settings, data, clock, opened)
+    keep = Keep(engine, ledger, state, clock, days=settings.retention.audit_days)
+    projection = Projection(ledger, engine, registry, since_ns=keep.since_ns)
+    projection.start()
+    opened.callback(projection.close)
+    store = Fresh(engine, commits, projection)
+    trail = Trail(ledger, engine, registry)
+    looks = Looks(trail, clock)
+    search = Search(engine, settings.query, projection.settle)
     free = free_bytes(data)
-    keeper = Keeper(engine, state, settings, clock, free=free, registry=registry)
-    sink = Sink(commits, books, keeper.admit)
+
+    def also(now: datetime) -> None:
+        keep.run(now, projected=projection.settle(0))
+
+    keeper = Keeper(engine, state, settings, clock, free=free, registry=registry, also=also)
+    sink = Sink(commits, trail, books, clock, keeper.admit)
     backups = Backups(data, engine, state, clock, commits.settle)
     running = owner.Running.at(settings.server.listen)
     kept = Incidents(state, clock)
@@ -98,7 +118,10 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
     app.include_router(loki.router(queries))
     app.include_router(rules_api.router(ruler))
     app.include_router(alertmanager.router(kept))
-    app.include_router(ledger_api.router(_ledger(settings, data, clock, opened)))
+    app.include_router(ledger_api.router(ledger))
+    app.include_router(fhir.router(trail, search, looks, settings.receive, clock))
+    app.include_router(audit_api.router(search, ledger, looks, clock))
+    app.include_router(projection_api.router(projection, running.key))
     app.include_router(incidents.router(kept))
     app.include_router(
         store_api.router(lambda: measure(store, settings, free(), clock.now_ns()), backups, commits, running.key)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 from hashlib import blake2b
 
 import pyarrow as pa
@@ -23,12 +24,12 @@ from wardlight.problems import Busy, Problem, Unavailable
 from wardlight.records import Decoded
 from wardlight.store import Limits, LogStore, Table, Where
 from wardlight.store.dialect import by_partition
-from wardlight.store.journal import KEPT_KEYS, KEY_BYTES, DeadLetters, Journal, Segment
+from wardlight.store.journal import DeadLetters, Journal, Segment
 from wardlight.store.params import Param
+from wardlight.store.seen import KEY_BYTES, Key, Seen, Submitted
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
-_KEPT_DIGESTS = 20_000
 
 
 @dataclass(frozen=True)
@@ -66,25 +67,6 @@ class _Waiting:
     done: Future[None]
 
 
-@dataclass(frozen=True)
-class Key:
-    """By what a repeated batch is recognised: 16 bytes (`KEY_BYTES`), or none."""
-
-    value: bytes = b""
-    lasting: bool = False
-    """Remembered across restarts (the newest `KEPT_KEYS`); others only among the newest while this process lives."""
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """What became of a batch."""
-
-    done: Future[None]
-    """Done when it is on disk, or has the problem why not."""
-    repeated: bool = False
-    """Its key was seen before; nothing is written a second time."""
-
-
 class GroupCommit:
     """Takes batches; each one's future is done when it is on disk."""
 
@@ -110,8 +92,7 @@ class GroupCommit:
         self._readers = 0
         self._closing = False
         self._appending = True
-        self._keys: OrderedDict[bytes, Future[None] | None] = OrderedDict.fromkeys(journal.keys())
-        self._digests: OrderedDict[bytes, Future[None] | None] = OrderedDict()
+        self._seen: Seen[None] = Seen(dict.fromkeys(journal.keys()).items())
         self._left = self._recovered()
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True)
@@ -135,11 +116,11 @@ class GroupCommit:
         if self._bytes >= self._pace.max_bytes:
             raise Busy(f"{self._bytes} bytes of records wait to be written (receive.max_queue_bytes); try again")
 
-    def submit(self, batch: Decoded, key: Key = Key()) -> Submitted:
+    def submit(self, batch: Decoded, key: Key = Key()) -> Submitted[None]:
         """Queue a batch; a key that was seen before brings the future of the batch that had it."""
         size = batch.nbytes
         with self._changed:
-            known = self._known(key)
+            known = self._seen.find(key)
             if known is not None:
                 return Submitted(known, repeated=True)
             done: Future[None] = Future()
@@ -153,7 +134,7 @@ class GroupCommit:
             self._waiting.append(_Waiting(batch, size, key, done))
             self._waiting_rows += batch.num_rows
             self._bytes += size
-            self._remember(key, done)
+            self._seen.remember(key, done)
             self._changed.notify_all()
         return Submitted(done)
 
@@ -193,29 +174,11 @@ class GroupCommit:
         for thread in self._threads:
             thread.join()
 
-    def _known(self, key: Key) -> Future[None] | None:
-        """Return the future of a batch that had this key and didn't fail."""
-        keys = self._keys if key.lasting else self._digests
-        if not key.value or key.value not in keys:
-            return None
-        future = keys[key.value]
-        if future is None:
-            future = Future()
-            future.set_result(None)
-        return None if future.done() and future.exception() else future
-
-    def _remember(self, key: Key, done: Future[None]) -> None:
-        keys, most = (self._keys, KEPT_KEYS) if key.lasting else (self._digests, _KEPT_DIGESTS)
-        if key.value:
-            keys[key.value] = done
-            if len(keys) > most:
-                keys.popitem(last=False)
-
     def _recovered(self) -> list[Segment]:
         """Take over what an earlier process had acknowledged; it is the first that the engine gets."""
         left = self._journal.recover()
         for segment in left:
-            self._keys.update(dict.fromkeys(segment.keys))
+            self._seen.before(dict.fromkeys(segment.keys).items())
             self._written += len(segment.batches)
             self._unflushed_rows += segment.rows
             self._bytes += segment.nbytes
@@ -359,12 +322,20 @@ class GroupCommit:
             _log.error("dead letters %s, the oldest, were removed: %d records", letters.name, letters.records)
 
 
+class Settling(Protocol):
+    """A way into the engine that is behind what was acknowledged."""
+
+    def settle(self, seconds: float = 5.0) -> bool:
+        """Wait until the engine has what was acknowledged so far; False when it hasn't after `seconds`."""
+        ...
+
+
 class Fresh:
     """A store whose queries see everything that was acknowledged before they began."""
 
-    def __init__(self, store: LogStore, commits: GroupCommit) -> None:
+    def __init__(self, store: LogStore, *ways: Settling) -> None:
         self._store = store
-        self._commits = commits
+        self._ways = ways
 
     @property
     def where(self) -> Where:
@@ -379,7 +350,8 @@ class Fresh:
         self, sql: str, params: Mapping[str, Param] | None = None, *, limits: Limits = Limits(), tag: str = ""
     ) -> pa.Table:
         """Wait for what was acknowledged, then ask the engine."""
-        self._commits.settle()
+        for way in self._ways:
+            way.settle()
         return self._store.select(sql, params, limits=limits, tag=tag)
 
     def cancel(self, tag: str) -> None:

@@ -31,12 +31,10 @@ from isal import isal_zlib
 from wardlight.clock import Clock
 from wardlight.problems import NotFound, Unavailable
 from wardlight.records import Decoded
+from wardlight.store.seen import KEPT_KEYS, KEY_BYTES
 
-KEY_BYTES = 16
 MAX_DEAD_BYTES = 1024**3
 """Most disk for records that the engine refuses."""
-KEPT_KEYS = 100_000
-"""Idempotency keys that are remembered across restarts, the newest."""
 
 _MAGIC = b"WLJ1"
 _HEAD = struct.Struct("<4sIQ")
