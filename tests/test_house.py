@@ -22,6 +22,7 @@ FLOORS = (
     ("receive",),
     ("query",),
     ("incidents", "rules", "heartbeats", "changes", "watch", "rounds", "diagnose", "errors"),
+    ("escalation",),
     ("api", "console"),
     ("server",),
     ("stack",),
@@ -32,6 +33,7 @@ FLOORS = (
 
 LATE_IMPORTS = (
     "chdb", "pyarrow", "uvicorn", "ptars", "wardlight", "httpx", "psutil", "grpc", "websockets", "willow_clinic",
+    "apprise",
 )  # fmt: skip
 """What may be imported inside a function: what is heavy at start or optional."""
 
