@@ -1,9 +1,11 @@
-"""The console: what people see. One page, rendered here, renewed every two seconds.
+"""The console: what people see, rendered here: an overview that is renewed every two seconds, and the audit trail.
 
-`prometheus` asks, `snapshot` orders, `verdict` judges, `overview` gathers, `words` writes, `pages` serves.
+`prometheus` asks, `snapshot` orders, `verdict` judges, `overview` gathers, `words` writes, `pages` serves; `audit` is
+the page of the audit trail.
 """
 
+from wardlight.console.audit import router as audit_router
 from wardlight.console.overview import Overview
 from wardlight.console.pages import router
 
-__all__ = ["Overview", "router"]
+__all__ = ["Overview", "audit_router", "router"]

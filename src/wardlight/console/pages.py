@@ -1,8 +1,9 @@
-"""The console's one page, the part of it that is renewed, and its static files."""
+"""The console's first page, the part of it that is renewed, and its static files."""
 
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from importlib.resources import files
 
 from fastapi import APIRouter, Response
@@ -16,7 +17,7 @@ from wardlight.console.snapshot import Away
 from wardlight.console.verdict import verdict
 from wardlight.problems import NotFound
 
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
@@ -30,13 +31,12 @@ _TYPES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg"
 def router(overview: Overview) -> APIRouter:
     """Make the routes of the console."""
     routes = APIRouter(include_in_schema=False)
-    static = {name: (files(__package__) / "static" / name).read_bytes() for name in _TYPES}
-    templates = _environment(hashlib.sha256(b"".join(static.values())).hexdigest()[:12])
+    static, templates = _static(), environment()
 
     async def shown(template: str) -> HTMLResponse:
         snapshot = await overview.snapshot()
         text = templates.get_template(template).render(now=snapshot, verdict=verdict(snapshot))
-        return HTMLResponse(text, headers=_HEADERS)
+        return HTMLResponse(text, headers=HEADERS)
 
     @routes.get("/")
     async def page() -> HTMLResponse:
@@ -50,22 +50,29 @@ def router(overview: Overview) -> APIRouter:
     async def asset(name: str) -> Response:
         if name not in static:
             raise NotFound("the console has no such file")
-        headers = _HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
+        headers = HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
         return Response(static[name], media_type=_TYPES[name], headers=headers)
 
     return routes
 
 
-def _environment(build: str) -> Environment:
+@lru_cache(1)
+def _static() -> dict[str, bytes]:
+    return {name: (files(__package__) / "static" / name).read_bytes() for name in _TYPES}
+
+
+@lru_cache(1)
+def environment() -> Environment:
     """Set the templates up; everything they print is escaped."""
-    environment = Environment(
+    found = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"build": build, "version": __version__}
-    environment.tests["away"] = lambda it: isinstance(it, Away)
-    environment.filters |= words.FILTERS
-    return environment
+    build = hashlib.sha256(b"".join(_static().values())).hexdigest()[:12]
+    found.globals |= {"build": build, "version": __version__}
+    found.tests["away"] = lambda it: isinstance(it, Away)
+    found.filters |= words.FILTERS
+    return found
