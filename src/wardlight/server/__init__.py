@@ -127,6 +127,7 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
         store_api.router(lambda: measure(store, settings, free(), clock.now_ns()), backups, commits, running.key)
     )
     app.include_router(console.router(overview))
+    app.include_router(console.audit_router(search, looks))
     _health(app, registry, store)
     return app
 
