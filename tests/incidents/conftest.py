@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+from tests.incidents.manager import Manager, listening
 
 from wardlight.clock import ManualClock
 from wardlight.incidents import Incidents
+from wardlight.incidents.alertmanager import Alertmanager
+from wardlight.incidents.history import History
+from wardlight.incidents.watch import Watch
 from wardlight.store.state import State
 
 
@@ -23,5 +28,35 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 @pytest.fixture
-def incidents(state: State, clock: ManualClock) -> Incidents:
-    return Incidents(state, clock)
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def incidents(state: State, clock: ManualClock, registry: CollectorRegistry) -> Incidents:
+    return Incidents(state, clock, registry)
+
+
+@pytest.fixture
+def manager() -> Iterator[Manager]:
+    with listening() as manager:
+        yield manager
+
+
+@pytest.fixture
+def alertmanager(manager: Manager) -> Iterator[Alertmanager]:
+    alertmanager = Alertmanager(manager.url)
+    yield alertmanager
+    alertmanager.close()
+
+
+@pytest.fixture
+def history(state: State, incidents: Incidents) -> History:
+    return History(state)
+
+
+@pytest.fixture
+def watch(
+    alertmanager: Alertmanager, incidents: Incidents, history: History, clock: ManualClock, registry: CollectorRegistry
+) -> Watch:
+    return Watch(alertmanager, incidents, history, clock, registry)

@@ -54,7 +54,8 @@ def follow(
     told = _told(had, notice, now)
     changed = tuple(alert for alert in told.values() if had.get(alert.fingerprint) != alert)
     fired, over = _news(had, changed)
-    note = "; ".join(part for part in (_named("firing", fired), _named("resolved", over)) if part)
+    said = (notice.remark, _named("firing", fired), _named("resolved", over))
+    note = "; ".join(part for part in said if part)
     group = _group(known, {**had, **told}.values(), notice, now)
     running = notice.firing or any(it.firing for it in others)
     before = head or known
@@ -69,7 +70,7 @@ def follow(
         ended=None if running else max(ends, default=now),
         last_notice=now,
     )
-    after, action = _turned(before, after, now, fired=bool(fired), news=bool(note))
+    after, action = _turned(before, after, now, fired=bool(fired), news=bool(fired or over))
     events = _events((action,) if action else (), notice, now, note)
     return Step(after, changed, None, events) if head is None else Step(group, changed, after, events)
 

@@ -88,6 +88,8 @@ class Notice:
     origin: str = "alertmanager"
     """Who watches over the group: the actor of what the notice does."""
     source: str = "webhook"
+    remark: str = ""
+    """Said on the timeline before what happened."""
 
 
 @dataclass(frozen=True, kw_only=True)

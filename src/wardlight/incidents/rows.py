@@ -119,6 +119,26 @@ def of_missed(connection: Connection, prefix: str, told: Iterable[Alert]) -> Inc
     return None if found is None else one(connection, found)
 
 
+def running(connection: Connection, origin: str) -> list[tuple[Incident, dict[str, datetime]]]:
+    """Read the incidents whose groups fire, each with the start of its firing alerts by fingerprint."""
+    fires = incidents.c.firing.is_(True) & (incidents.c.origin == origin)
+    found = {row["id"]: (Incident(**row), dict[str, datetime]()) for row in
+             connection.execute(select(incidents).where(fires)).mappings()}  # fmt: skip
+    query = select(alerts.c.incident_id, alerts.c.fingerprint, alerts.c.started).join(
+        incidents, incidents.c.id == alerts.c.incident_id
+    )
+    for number, fingerprint, started in connection.execute(query.where(fires, alerts.c.ended.is_(None))):
+        found[number][1][fingerprint] = started
+    return list(found.values())
+
+
+def group_of(connection: Connection, alert: Alert) -> str | None:
+    """Find the group that an occurrence of an alert belonged to last."""
+    same = (alerts.c.fingerprint == alert.fingerprint) & (alerts.c.started == alert.started)
+    query = select(incidents.c.group_key).join(alerts, alerts.c.incident_id == incidents.c.id).where(same)
+    return connection.scalar(query.order_by(incidents.c.id.desc()).limit(1))
+
+
 def _bound(connection: Connection, incident_id: int) -> None:
     """Drop the alerts that ended first, beyond `MAX_ALERTS`."""
     own = alerts.c.incident_id == incident_id

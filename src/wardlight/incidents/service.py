@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from wardlight.incidents.metrics import Counts, Gauges
 from wardlight.incidents.model import (
     PENDING,
     WATCHDOG,
+    Alert,
     Event,
     Incident,
     IncidentFile,
@@ -35,6 +36,8 @@ Told = Callable[[int, str, str, str], None]
 
 SHOWN = 50
 """Alerts shown of an incident, if not asked for more."""
+COMPARED = "comparison"
+"""The source of what a comparison with Alertmanager found out."""
 MISSED = "missed:"
 """Begins the group key of an incident whose webhook never came: the real one isn't known yet."""
 
@@ -70,7 +73,7 @@ class Incidents:
                 rows.heard(connection, WATCHDOG, now)
             if not ordinary.alerts:
                 return
-            known = rows.latest(connection, notice.group_key) or _adopted(connection, ordinary)
+            known = _known(connection, ordinary)
             had = rows.alerts_of(connection, known.id) if known else {}
             head = rows.one(connection, known.merged_into) if known and known.merged_into else None
             family = rows.members(connection, (head or known).id) if head or known else []  # type: ignore[union-attr]
@@ -171,6 +174,27 @@ class Incidents:
                 timeline=rows.timeline(connection, incident_id),
             )
 
+    def running(self, origin: str = "alertmanager") -> list[tuple[Incident, dict[str, datetime]]]:
+        """List the incidents whose groups fire, each with the start of its firing alerts by fingerprint."""
+        with self._state.read() as connection:
+            return rows.running(connection, origin)
+
+    def gone(self, incident_id: int, remark: str) -> None:
+        """End a group that its origin no longer has; the remark goes on the timeline."""
+        now = self._now()
+        with self._state.read() as connection:
+            incident = rows.one(connection, incident_id)
+            firing = [it for it in rows.alerts_of(connection, incident_id).values() if it.ended is None]
+        ended = tuple(replace(alert, ended=now) for alert in firing)
+        self.receive(Notice(group_key=incident.group_key, firing=False, alerts=ended, source=COMPARED, remark=remark))
+
+    def missed(self, alerts: Sequence[Alert], remark: str) -> None:
+        """Take alerts of one group whose webhook never came; the webhook may still come."""
+        with self._state.read() as connection:
+            running = [it for it, _ in rows.running(connection, "alertmanager")]
+            group = rows.group_of(connection, alerts[0]) or _likely(running, alerts[0])
+        self.receive(Notice(group_key=group, firing=True, alerts=tuple(alerts), source=COMPARED, remark=remark))
+
     def watchdog_heard(self) -> datetime | None:
         """Say when Alertmanager's watchdog was last heard; None if never."""
         with self._state.read() as connection:
@@ -220,12 +244,20 @@ def _without_watchdog(notice: Notice) -> Notice:
     return replace(notice, alerts=rest, firing=firing)
 
 
-def _adopted(connection: Connection, notice: Notice) -> Incident | None:
-    """Give an incident that was opened without a webhook its group, now that the webhook tells it."""
-    if notice.group_key.startswith(MISSED):
-        return None
-    found = rows.of_missed(connection, MISSED, notice.alerts)
-    return found and replace(found, group_key=notice.group_key)
+def _known(connection: Connection, notice: Notice) -> Incident | None:
+    """Find the incident of a notice's group: one opened for its alerts without a webhook gets the group's key now."""
+    latest = rows.latest(connection, notice.group_key)
+    if notice.group_key.startswith(MISSED) or (latest is not None and latest.ended is None):
+        return latest
+    missed = rows.of_missed(connection, MISSED, notice.alerts)
+    return replace(missed, group_key=notice.group_key) if missed else latest
+
+
+def _likely(running: Sequence[Incident], alert: Alert) -> str:
+    """Name the group of an alert: that of a running incident of the same rule and job, as we group them, else a new one."""
+    name, job = alert.name, alert.labels.get("job", "")
+    same = (it for it in running if it.labels.get("alertname") == name and it.labels.get("job", "") == job)
+    return next((it.group_key for it in same), f"{MISSED}{name}/{job}")
 
 
 def _joined(head: Incident, member: Incident) -> Incident:
