@@ -8,12 +8,16 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from tests.faults.test_kill import free_port, serve
+
+FIRST, SECOND, THIRD = (f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d}" for days in (5, 4, 3))
+"""Days within the retention."""
 
 
 def access(patient: str, user: str, recorded: str, **fields: Any) -> dict[str, Any]:
@@ -32,9 +36,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     emergency = [{"coding": [{"code": "ETREAT"}]}]
     for event in (
-        access("17", "u7", "2020-01-01T12:00:00Z"),
-        access("17", "u8", "2020-01-02T12:00:00Z", purposeOfEvent=emergency),
-        access("18", "u7", "2020-01-03T12:00:00Z", entity=[{"what": {"reference": "Patient/18"}}]),
+        access("17", "u7", f"{FIRST}T12:00:00Z"),
+        access("17", "u8", f"{SECOND}T12:00:00Z", purposeOfEvent=emergency),
+        access("18", "u7", f"{THIRD}T12:00:00Z", entity=[{"what": {"reference": "Patient/18"}}]),
     ):
         assert httpx.post(f"{address}/fhir/AuditEvent", json=event).status_code == 201
     yield address
@@ -67,8 +71,8 @@ def test_each_question_has_its_answer(url: str) -> None:
     assert indices(url, "user", "u7") == [2, 0]
     assert indices(url, "record", "Observation/4") == [1, 0]
     assert indices(url, "break-glass") == [1]
-    assert indices(url, "who", "17", "--since", "2020-01-02") == [1]
-    assert indices(url, "who", "17", "--until", "2020-01-01") == [0]
+    assert indices(url, "who", "17", "--since", SECOND) == [1]
+    assert indices(url, "who", "17", "--until", FIRST) == [0]
     assert indices(url, "who", "17", "--since", "1d") == []
     assert audit(url, "who", "nobody").stdout == "nothing is recorded\n"
 
