@@ -70,6 +70,7 @@ def test_statistics_are_tables(data: Path) -> None:
         offline.engine.insert([batch("a")])
     said = run("store", "stats", "--data", data).output
     assert "application  1 " in said
+    assert "audit trail, to be asked: 0 events in 0 months" in said
     assert "lasts for more than a year" in said
 
 

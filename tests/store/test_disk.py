@@ -12,9 +12,10 @@ from tests.conftest import NOW, batch
 from wardlight.clock import ManualClock, moment
 from wardlight.config import Retention as Days
 from wardlight.problems import Unavailable
-from wardlight.store.disk import Pressure, days_left, droppable, growth
+from wardlight.store.disk import Pressure, days_left, droppable, growth, with_trail
 from wardlight.store.embedded import EmbeddedStore
 from wardlight.store.holds import Holds
+from wardlight.store.months import Month
 from wardlight.store.partitions import Partition, partitions
 from wardlight.store.removal import Remover
 from wardlight.store.state import State
@@ -47,6 +48,13 @@ def test_growth_is_that_of_the_last_24_hours() -> None:
         "application": 100 + 150,
         "error": 0,
     }
+
+
+def test_the_audit_trails_table_grows_with_the_audit_records() -> None:
+    trail = [Month(partition="202602", events=3, bytes=900, raw_bytes=9, parts=1)]
+    found = with_trail([one("audit", 1, 100), one("audit", 0, 100), one("error", 0, 100)], trail)
+    assert [(part.kind, part.bytes) for part in found] == [("audit", 550), ("audit", 550), ("error", 100)]
+    assert with_trail([], trail) == []
 
 
 def test_a_young_store_is_reckoned_up_to_a_day() -> None:

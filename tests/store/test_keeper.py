@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,11 @@ class Bench:
         self.clock = ManualClock(NOW)
         self.free = 100 * GIB
         self.registry = CollectorRegistry()
-        self.keeper = Keeper(store, state, Settings(), self.clock, free=lambda: self.free, registry=self.registry)
+        self.passed: list[datetime] = []
+        self.keeper = Keeper(
+            store, state, Settings(), self.clock, free=lambda: self.free, registry=self.registry,
+            also=self.passed.append,
+        )  # fmt: skip
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"wardlight_{name}", labels)
@@ -130,6 +135,14 @@ def test_a_full_disk_is_relieved_even_if_retention_fails(bench: Bench, monkeypat
     with pytest.raises(Unavailable):
         bench.keeper.look()
     assert bench.metric("store_disk_full") == 1
+
+
+def test_what_else_is_kept_is_told_of_each_pass_that_trusts_the_clock(bench: Bench) -> None:
+    bench.keeper.look()
+    bench.clock.set_wall(NOW + 400 * DAY)
+    bench.clock.elapsed += 3600
+    bench.keeper.look()
+    assert bench.passed == [moment(NOW)]
 
 
 async def test_a_look_that_fails_is_counted_and_stops_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
