@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.audit.test_dicom import FOLDER, real
 
 from wardlight.config import Receive
 from wardlight.receive import syslog
@@ -203,3 +204,47 @@ def test_severities_are_opentelemetrys(priority: int, severity: int) -> None:
 def test_messages_about_authentication_are_security(facility: int, kind: str) -> None:
     found = row(f"<{facility * 8 + 3 * (kind == 'security') + 6 * (kind != 'security')}>1 - h a - - - x".encode())
     assert found["labels"]["kind"] == kind
+
+
+XML = '<?xml version="1.0"?>\n<AuditMessage>\n</AuditMessage>'
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "kind"),
+    [
+        ("<85>1 - h a 7 IHE+RFC-3881 -", "\ufeff" + XML, "audit"),
+        ("<85>1 - h a 7 ihe+dicom -", XML, "audit"),
+        ("<85>1 - h a 7 DICOM+RFC3881 -", XML, "audit"),
+        ("<85>1 - h a 7 IHE+RFC-3881 -", "<?xml vers", "audit"),
+        ("<13>1 - h a - - -", XML, "audit"),
+        ("<13>Oct 11 22:14:15 h", XML, "audit"),
+        ("<13>Oct 11 22:14:15", XML, "audit"),
+        ("<13>2025-10-11T22:14:15+00:00 h\n", XML, "audit"),
+        ("<13>", XML, "audit"),
+        ("<13>1 - h a - - -", "<p>hello</p>", "application"),
+        ("<13>1 - h a - - -", "sent <AuditMessage>", "application"),
+        ("<85>1 - h a 7 ID47 -", "hello", "security"),
+    ],
+)
+def test_messages_of_atna_are_audit_and_keep_their_xml(header: str, body: str, kind: str) -> None:
+    others = [b"<85>1 - h a 7 ID47 - one", b"<13>Oct 11 22:14:15 h app: two"]
+    found = rows(others[0], f"{header}{'' if header.endswith(chr(10)) else ' '}{body}".encode(), others[1])
+    assert (found[1]["labels"]["kind"], found[1]["body"].lstrip()) == (kind, body.lstrip("\ufeff"))
+    assert [found[0]["labels"]["kind"], found[2]["labels"]["kind"]] == ["security", "application"]
+
+
+@real
+def test_real_datagrams_are_audit() -> None:
+    for number in (1, 2, 3):
+        message = (FOLDER / f"msg{number}.syslog").read_bytes()
+        (found,) = rows(message, settings=Receive(max_future_seconds=1e9))
+        assert (found["labels"]["kind"], found["body"]) == ("audit", message.partition(b" - ")[2].decode())
+        assert "deviation" not in found["attributes"]
+        assert (found["labels"]["service_name"], found["attributes"]["msgid"]) == ("atna-audit.js", "IHE+RFC-3881")
+
+
+@real
+def test_a_real_datagram_that_is_cut_is_kept() -> None:
+    message = (FOLDER / "msg3.syslog").read_bytes()[:700]
+    found = row(message)
+    assert (found["labels"]["kind"], found["body"]) == ("audit", message.partition(b" - ")[2].decode())

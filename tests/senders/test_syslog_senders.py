@@ -12,8 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.audit.test_dicom import FOLDER, real
 from tests.senders.conftest import Door, environment
 
+from wardlight.audit.event import decode
 from wardlight.config import load
 
 LOGGER = shutil.which("logger")
@@ -137,3 +139,27 @@ def test_the_documented_settings_are_settings(door: Door) -> None:
     path = door.directory / "wardlight.toml"
     path.write_text(door.documented("Sending logs"))
     assert load(path, {}).receive.syslog_tls == f"127.0.0.1:{door.ports['6514']}"
+
+
+@real
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_real_audit_messages_arrive_whole(door: Door, transport: str) -> None:
+    messages = [(FOLDER / f"msg{number}.syslog").read_bytes() for number in (1, 2, 3)]
+    if transport == "udp":
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            for message in messages:
+                datagrams.sendto(message, ("127.0.0.1", door.ports["5514"]))
+    else:
+        with socket.create_connection(("127.0.0.1", door.ports["6514" if transport == "tls" else "5514"]), 5) as raw:
+            counted = b"".join(b"%d %s" % (len(message), message) for message in messages)
+            if transport == "tls":
+                with door.certificates.client(with_own=True).wrap_socket(raw, server_hostname="127.0.0.1") as tls:
+                    tls.sendall(counted)
+            else:
+                raw.sendall(counted)
+    found = door.records(3)
+    assert {row["labels"]["kind"] for row in found} == {"audit"}
+    entries = door.store.select("SELECT entry FROM audit").to_pylist()
+    assert {decode(row["entry"]).original for row in entries} == {
+        message.partition(b" - ")[2].decode() for message in messages
+    }

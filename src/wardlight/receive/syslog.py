@@ -3,8 +3,9 @@
 Syslog has no answers, so nothing is refused: what can't be understood is kept as a line, and the attribute `deviation`
 says what was wrong. RFC 5424's host and application are the labels `host_name` and `service_name`; facility, process,
 message type and structured data (`id.parameter`) are structured metadata. Messages of the facilities for
-authentication are of kind security. A time that is absent, unreadable, before 1971 or too far ahead of our clock
-becomes the time of arrival; the text of a wrong one is kept in the attribute `timestamp`.
+authentication are of kind security; audit messages of IHE ATNA (ITI-20) are of kind audit. A time that is absent,
+unreadable, before 1971 or too far ahead of our clock becomes the time of arrival; the text of a wrong one is kept in
+the attribute `timestamp`.
 
 Work is done a column at a time: RFC 5424's header and structured data are found by splitting at blanks, brackets and
 quotation marks. Python looks only at distinct values, and at what breaks the grammar.
@@ -39,6 +40,9 @@ FACILITIES = (
 
 SECURITY_FACILITIES = ("auth", "authpriv", "audit")
 """Facilities whose messages are of kind security."""
+
+AUDIT_MESSAGES = ("IHE+RFC-3881", "IHE+DICOM", "DICOM+RFC3881")
+"""Types of message (MSGID) that are audit messages of IHE or DICOM (ITI-20; PS3.15 A.6), in any case."""
 
 DEVIATIONS = ("", "priority", "header", "structured_data", "timestamp", "not_utf8", "truncated", "too_long")
 """What may be wrong with a message; of several, the first that is found is told."""
@@ -86,7 +90,7 @@ def decode(messages: Sequence[bytes], settings: Receive, zone: tzinfo, now_ns: i
             named(
                 "deviation", pa.array(DEVIATIONS).take(pa.array(np.where(deviation > 0, deviation, parts.deviation)))
             ),
-            named("wardlight_kind", _kinds(facility)),
+            named("wardlight_kind", _kinds(facility, parts)),
         ],
         len(messages),
     )
@@ -175,8 +179,20 @@ def _facilities(priority: Ints) -> pa.StringArray:
     return names.take(pa.array(np.where(priority == _NO_PRIORITY, len(FACILITIES), priority // 8)))
 
 
-def _kinds(facility: pa.StringArray) -> pa.StringArray:
-    return where(pc.is_in(facility, value_set=pa.array(SECURITY_FACILITIES)), pa.scalar("security"), pa.scalar(""))
+def _kinds(facility: pa.StringArray, parts: Parts) -> pa.StringArray:
+    security = pc.is_in(facility, value_set=pa.array(SECURITY_FACILITIES))
+    kinds = where(security, pa.scalar("security"), pa.scalar(""))
+    audit = _audits(parts.msgid, parts.body)
+    return where(audit, pa.scalar("audit"), kinds) if audit.any() else kinds
+
+
+def _audits(msgid: pa.StringArray, body: pa.StringArray) -> Mask:
+    """Which are audit messages: by their type, or by their XML, since not every sender says the type."""
+    audit = true(pc.is_in(pc.ascii_upper(msgid), value_set=pa.array(AUDIT_MESSAGES)))
+    xml = np.flatnonzero(true(pc.or_(pc.starts_with(body, "<"), pc.starts_with(body, " <"))))
+    if len(xml):
+        audit[xml] |= true(pc.match_substring(body.take(pa.array(xml)), "<AuditMessage"))
+    return audit
 
 
 def _take_apart(rest: pa.StringArray, priority: Ints, rule: _Rule) -> Parts:
@@ -260,6 +276,9 @@ def _legacy(rest: pa.StringArray, priority: Ints, rule: _Rule) -> Parts:
     headed &= priority != _NO_PRIORITY
     ts, absurd = rule.usable(np.where(headed, ts, 0))
     (host, content), size = split(after, " ", 2)
+    if (lines := true(pc.match_substring(host, "\n"))).any():  # OpenEMR ends its header with the line
+        after = where(lines, pc.replace_substring(after, "\n", " ", max_replacements=1), after)
+        (host, content), size = split(after, " ", 2)
     hostless = ask(host, _is_tag) | (size < 2)
     host = where(headed & ~hostless, host, pa.scalar(""))
     content = where(hostless, after, content)
@@ -306,8 +325,8 @@ def _is_tag_with_pid(text: str) -> bool:
 
 
 def _is_tag(text: str) -> bool:
-    """A tag stands where a host should: it ends with a colon or a PID."""
-    return text.endswith(":") or _is_tag_with_pid(text)
+    """A tag stands where a host should, which ends with a colon or a PID; or XML does."""
+    return text.endswith(":") or text.startswith("<") or _is_tag_with_pid(text)
 
 
 def _tag(content: pa.StringArray, headed: Mask) -> tuple[pa.StringArray, pa.StringArray, pa.StringArray]:
