@@ -39,7 +39,7 @@ def send(server: TestClient, body: bytes, **headers: str) -> Any:
 
 
 def checkpoint_size(server: TestClient) -> int:
-    lines(server)  # answered when everything acknowledged is published
+    lines(server, '{kind="nothing"}')  # answered when everything acknowledged is published
     return int(server.get("/ledger/checkpoint").text.splitlines()[1])
 
 
@@ -95,3 +95,44 @@ def test_each_question_to_the_trail_is_an_event_of_it(server: TestClient) -> Non
     server.get("/fhir/AuditEvent", params={"patient.identifier": "WC1"})
     looks = server.get("/fhir/AuditEvent", params={"type": "110101"}).json()["entry"]
     assert len(looks) == 2
+
+
+QUESTIONS = {
+    "lines": ("query_range", '{kind="audit"}'),
+    "lines without their label": ("query_range", '{service_name="clinic"} | drop kind'),
+    "numbers by patient": ("query_range", 'sum by (health_patient_id) (count_over_time({kind="audit"}[1h]))'),
+    "numbers about a patient": ("query_range", 'sum(count_over_time({kind="audit"} | health_patient_id="WC1" [1h]))'),
+    "fields": ("detected_fields", '{kind="audit"}'),
+}
+NO_LOOKS = {
+    "other lines": ("query_range", '{kind="application"}'),
+    "how many there are": ("query_range", 'sum by (kind) (count_over_time({kind=~".+"}[1h]))'),
+    "labels": ("labels", ""),
+    "nothing found": ("query_range", '{kind="audit"} |= "nowhere"'),
+}
+
+
+def looks_after(server: TestClient, path: str, query: str) -> int:
+    send(server, mixed(accesses=2, others=3))
+    params: dict[str, str | int] = {"query": query, "start": NOW - 10**12, "end": NOW + 10**12, "step": "1h"}
+    assert server.get(f"/loki/api/v1/{path}", params=params).status_code == 200
+    return checkpoint_size(server) - 2
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_of_logql_that_shows_the_trail_is_noted(server: TestClient, question: str) -> None:
+    assert looks_after(server, *QUESTIONS[question]) == 1
+
+
+@pytest.mark.parametrize("question", NO_LOOKS)
+def test_one_that_shows_nothing_of_it_is_not(server: TestClient, question: str) -> None:
+    assert looks_after(server, *NO_LOOKS[question]) == 0
+
+
+def test_reading_the_ledgers_entries_is_noted(start: Start) -> None:
+    server = start(Settings())
+    here = TestClient(server.app, client=("127.0.0.1", 50000))
+    send(server, mixed(accesses=2, others=0))
+    assert checkpoint_size(server) == 2
+    assert here.get("/ledger/tile/entries/000.p/2").status_code == 200
+    assert checkpoint_size(server) == 3

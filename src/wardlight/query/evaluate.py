@@ -17,7 +17,7 @@ from wardlight.query.needs import Needs
 from wardlight.query.pipeline import Pipeline, needs_host, stored
 from wardlight.query.ranges import matrix_of, range_needs, span, statement
 from wardlight.query.sql import Binder
-from wardlight.query.streams import StreamCatalogue, Streams
+from wardlight.query.streams import StreamCatalogue, Streams, is_audit
 from wardlight.store import Limits, LogStore
 
 MAX_HOST_ROWS = 100_000
@@ -38,6 +38,10 @@ class Reading:
     tag: str
     now_ns: int
     statements: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    """Labels of the streams that were read."""
+    audit: bool = False
+    """Whether streams of the audit trail are among them."""
 
     def select(self, sql: str, binder: Binder) -> pa.Table:
         """Run one statement."""
@@ -47,7 +51,10 @@ class Reading:
     def streams(self, query: tree.LogQuery, start_ns: int, end_ns: int) -> Streams:
         """Find the streams that a query's matchers mean."""
         known = self.catalogue.between(start_ns, end_ns, limits=self.limits, tag=self.tag)
-        return known.matching(query.matchers)
+        found = known.matching(query.matchers)
+        self.names |= found.somewhere
+        self.audit = self.audit or any(map(is_audit, found.names))
+        return found
 
 
 # ---- logs ----

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,10 +28,11 @@ from wardlight.query.evaluate import Reading
 from wardlight.query.host import Entry
 from wardlight.query.matrix import Grid, LabelSet, Matrix, label_set
 from wardlight.query.parse import parse, parse_logs, parse_matchers
-from wardlight.query.streams import StreamCatalogue
+from wardlight.query.streams import StreamCatalogue, is_audit
 from wardlight.store import Limits, LogStore
 
 _DAY_NS = 86_400 * 10**9
+_KEPT_TAILS = 10_000
 _INSTANT_LOGS = "log queries are not supported as an instant query type, please change your query to a range query type"
 
 
@@ -41,6 +42,8 @@ class Reader:
 
     name: str = ""
     tag: str = ""
+    watched: bool = True
+    """Somebody whose looks at the audit trail are noted; rules aren't."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,16 +61,24 @@ class Range:
     """Keep structured metadata and parsed labels apart from the stream's labels."""
 
 
+Look = Callable[[Reader, str], None]
+"""Told who was shown what of the audit trail, by the query, before it is shown. A problem that it raises is the answer."""
+
+
 class QueryService:
     """LogQL over one log store."""
 
-    def __init__(self, store: LogStore, settings: Query, clock: Clock) -> None:
+    def __init__(
+        self, store: LogStore, settings: Query, clock: Clock, look: Look = lambda _reader, _query: None
+    ) -> None:
         self._store = store
         self._settings = settings
         self._clock = clock
         self._catalogue = StreamCatalogue(store)
         self._running: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._look = look
+        self._followed: OrderedDict[str, None] = OrderedDict()
 
     @property
     def settings(self) -> Query:
@@ -91,10 +102,11 @@ class QueryService:
             reading = self._reading(reader)
             rewritten = passes.rewritten(parsed)
             if isinstance(rewritten, tree.LogQuery):
-                result: Result = self._lines(rewritten, question, reading)
+                result: Result = self._lines(rewritten, question, reading, reader)
             else:
                 _check_approximate(parsed)
                 result = self._matrix(rewritten, question, reading)
+                self._note_numbers(rewritten, result.series, reading, reader, question.query)
         return Answer(result, Stats(self._clock.monotonic() - began, _entries(result)))
 
     def instant(self, query: str, at: int, reader: Reader = Reader()) -> Answer:
@@ -107,12 +119,14 @@ class QueryService:
             rewritten = passes.rewritten(parsed)
             assert not isinstance(rewritten, tree.LogQuery)  # noqa: S101 -- passes keep what a query is
             self._check_intervals(rewritten)
-            found = evaluate.metric(rewritten, self._reading(reader), Grid(at, at, 0))
+            reading = self._reading(reader)
+            found = evaluate.metric(rewritten, reading, Grid(at, at, 0))
         if not isinstance(found, Matrix):
             return Answer(ScalarAnswer(at, found), Stats(self._clock.monotonic() - began, 1))
         found = found.without_empty()
         self._check_series(len(found.labels))
         series = [Series(labels, [(at, float(found.values[row, 0]))]) for row, labels in enumerate(found.labels)]
+        self._note_numbers(rewritten, series, reading, reader, query)
         if not _is_sorted(rewritten):
             series.sort(key=lambda each: each.labels)
         return Answer(VectorAnswer(series), Stats(self._clock.monotonic() - began, len(series)))
@@ -145,7 +159,11 @@ class QueryService:
         parsed = self._logs(query)
         self._check_entries(lines)
         with self._admitted(reader):
-            return explore.fields(parsed, self._reading(reader), start, end, lines=lines)
+            reading = self._reading(reader)
+            fields = explore.fields(parsed, reading, start, end, lines=lines)
+        if reading.audit and fields:
+            self._note(reader, query)
+        return fields
 
     def index_stats(self, query: str, start: int, end: int, reader: Reader = Reader()) -> explore.IndexStats:
         """Count what a selector means."""
@@ -187,19 +205,27 @@ class QueryService:
         parsed = self._logs(query)
         self._check_span(start, end)
         with self._admitted(reader):
-            return explore.patterns(parsed, self._reading(reader), start, end, step)
+            reading = self._reading(reader)
+            patterns = explore.patterns(parsed, reading, start, end, step)
+        if reading.audit and patterns:
+            self._note(reader, query)
+        return patterns
 
     def follow(self, query: str, start: int, end: int, limit: int, reader: Reader = Reader()) -> list[Entry]:
         """List the oldest entries of a time range: one look of a tail."""
         parsed = self._logs(query)
         with self._admitted(reader):
-            return evaluate.logs(parsed, self._reading(reader), start, end, limit=limit, forward=True)
+            found = evaluate.logs(parsed, self._reading(reader), start, end, limit=limit, forward=True)
+        self._note_followed(found, reader, query)
+        return found
 
     def newest(self, query: str, start: int, end: int, limit: int, reader: Reader = Reader()) -> list[Entry]:
         """List the newest entries of a time range, the newest first."""
         parsed = self._logs(query)
         with self._admitted(reader):
-            return evaluate.logs(parsed, self._reading(reader), start, end, limit=limit, forward=False)
+            found = evaluate.logs(parsed, self._reading(reader), start, end, limit=limit, forward=False)
+        self._note_followed(found, reader, query)
+        return found
 
     # ---- inside ----
 
@@ -207,6 +233,32 @@ class QueryService:
         rewritten = passes.rewritten(parse_logs(query))
         assert isinstance(rewritten, tree.LogQuery)  # noqa: S101 -- passes keep what a query is
         return rewritten
+
+    def _note(self, reader: Reader, query: str) -> None:
+        if reader.watched:
+            self._look(reader, query)
+
+    def _note_followed(self, found: Sequence[Entry], reader: Reader, query: str) -> None:
+        """Note once what a tail shows again and again: the note itself is one of the lines that it follows."""
+        if not _shows_audit(found):
+            return
+        with self._lock:
+            if reader.tag in self._followed:
+                return
+            self._followed[reader.tag] = None
+            if len(self._followed) > _KEPT_TAILS:
+                self._followed.popitem(last=False)
+        self._note(reader, query)
+
+    def _note_numbers(
+        self, query: tree.Metric, series: Sequence[Series], reading: Reading, reader: Reader, text: str
+    ) -> None:
+        """Note numbers that tell more of the audit trail than how many events its streams have."""
+        if not reading.audit or not series:
+            return
+        looks_inside = any(each.range.query.stages for each in tree.ranges(query))
+        if looks_inside or any(name not in reading.names for each in series for name, _ in each.labels):
+            self._note(reader, text)
 
     def _check_entries(self, limit: int) -> None:
         most = self._settings.max_entries
@@ -270,7 +322,7 @@ class QueryService:
                 " results with functions like sum(), count() or topk()"
             )
 
-    def _lines(self, query: tree.LogQuery, question: Range, reading: Reading) -> Streams:
+    def _lines(self, query: tree.LogQuery, question: Range, reading: Reading, reader: Reader) -> Streams:
         self._check_entries(question.limit)
         found = evaluate.logs(
             query,
@@ -281,6 +333,8 @@ class QueryService:
             forward=question.forward,
             interval_ns=question.interval,
         )
+        if _shows_audit(found):
+            self._note(reader, question.query)
         return Streams(streams_of(found, categorized=question.categorized))
 
     def _matrix(self, query: tree.Metric, question: Range, reading: Reading) -> MatrixAnswer:
@@ -314,6 +368,10 @@ def streams_of(found: Sequence[Entry], *, categorized: bool) -> list[Stream]:
         labels = entry.base if categorized else {**entry.base, **entry.metadata, **parsed}
         streams.setdefault(label_set(labels), []).append(Line(entry.ts, entry.line, entry.metadata, parsed))
     return [Stream(labels, lines) for labels, lines in sorted(streams.items())]
+
+
+def _shows_audit(found: Sequence[Entry]) -> bool:
+    return any(is_audit(stream) for stream in {entry.stream for entry in found})
 
 
 def _is_sorted(query: tree.Metric) -> bool:

@@ -29,6 +29,11 @@ def _labels(stream: str) -> dict[str, str]:
     return labels_of(stream)
 
 
+def is_audit(stream: str) -> bool:
+    """Whether a stream may have records of the audit trail; one without a label `kind` may."""
+    return _labels(stream).get("kind", "audit") == "audit"
+
+
 @dataclass(frozen=True)
 class Streams:
     """Some distinct streams, and what they have in common."""

@@ -6,7 +6,7 @@ from wardlight.query import QueryService, Reader
 from wardlight.query.answer import ScalarAnswer, VectorAnswer
 from wardlight.rules.model import Sample
 
-_READER = Reader("rules", "rules")
+_READER = Reader("rules", "rules", watched=False)
 
 
 class Queries:

@@ -1,0 +1,41 @@
+"""The wing of alerts: incidents and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wardlight.api import alertmanager, incidents
+from wardlight.incidents import Incidents
+from wardlight.incidents.alertmanager import Alertmanager
+from wardlight.incidents.history import History
+from wardlight.incidents.links import Places
+from wardlight.incidents.silences import Silences
+from wardlight.incidents.watch import Watch
+from wardlight.server.ground import Ground, Wing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alerts:
+    """The parts that other wings need."""
+
+    incidents: Incidents
+    wing: Wing
+
+
+def build(ground: Ground) -> Alerts:
+    """Open what looks after alerts."""
+    stack, clock = ground.settings.stack, ground.clock
+    kept = Incidents(ground.state, clock, ground.registry)
+    history = History(ground.state)
+    manager = Alertmanager(stack.alertmanager_url)
+    ground.opened.callback(manager.close)
+    watch = Watch(manager, kept, history, clock, ground.registry)
+    places = Places(prometheus=stack.prometheus_url, grafana=stack.grafana)
+    wing = Wing(
+        routers=[
+            alertmanager.router(kept),
+            incidents.router(kept, Silences(manager, kept, clock), history, places),
+        ],
+        running=[watch.running],
+    )
+    return Alerts(incidents=kept, wing=wing)

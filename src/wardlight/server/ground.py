@@ -1,0 +1,80 @@
+"""What all wings stand on: settings, time, metrics, the two databases; and what a wing gives to the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from wardlight.clock import Clock
+from wardlight.config import Settings
+from wardlight.store import LogStore, owner
+from wardlight.store.disk import FreeBytes
+from wardlight.store.embedded import EmbeddedStore
+from wardlight.store.keeper import free_bytes
+from wardlight.store.state import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """The ground floor. What is opened on it is closed with `opened`, the last first."""
+
+    settings: Settings
+    data: Path
+    clock: Clock
+    opened: ExitStack
+    registry: CollectorRegistry
+    engine: LogStore
+    state: State
+    free: FreeBytes
+    running: owner.Running
+
+
+@dataclass(kw_only=True)
+class Wing:
+    """What a part of the house offers: routes, and what runs while the server does."""
+
+    routers: list[APIRouter] = field(default_factory=list)
+    running: list[Callable[[], AbstractAsyncContextManager[None]]] = field(default_factory=list)
+    closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+
+def lay(settings: Settings, data: Path, clock: Clock, opened: ExitStack) -> Ground:
+    """Open what all wings stand on."""
+    engine = _engine(settings, data)
+    opened.callback(engine.close)
+    state = State(data / "state.db")
+    opened.callback(state.close)
+    return Ground(
+        settings=settings,
+        data=data,
+        clock=clock,
+        opened=opened,
+        registry=_registry(),
+        engine=engine,
+        state=state,
+        free=free_bytes(data),
+        running=owner.Running.at(settings.server.listen),
+    )
+
+
+def _engine(settings: Settings, data: Path) -> LogStore:
+    """Open the log store that the settings name."""
+    chosen = settings.store
+    if chosen.clickhouse:
+        from wardlight.store.clickhouse import ClickHouseStore
+
+        return ClickHouseStore(chosen.clickhouse, cluster=chosen.cluster, text_index=chosen.text_index)
+    return EmbeddedStore(data / "logs", text_index=chosen.text_index, readers=chosen.readers)
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
