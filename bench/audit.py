@@ -78,7 +78,7 @@ def fill(store: EmbeddedStore, events: int) -> None:
 def batch(month: np.datetime64, first: int, count: int) -> pa.RecordBatch:
     """Make events of a month, as `table.batch` would of their entries."""
     chance = np.random.default_rng(first)
-    begin, end = (np.datetime64(one, "ns").astype(np.int64) for one in (month, month + np.timedelta64(1, "M")))
+    begin, end = (one.astype("datetime64[ns]").astype(np.int64) for one in (month, month + np.timedelta64(1, "M")))
     at = np.sort(chance.integers(begin, end, count))
     patient = words("pat-", chance.integers(0, PATIENTS, count))
     user = words("user-", chance.integers(0, USERS, count))

@@ -148,7 +148,7 @@ def test_an_event_that_cant_be_made_a_row_stops_no_other(
             raise TypeError
         return rows_of_audit(entries)
 
-    monkeypatch.setitem(module._MAKE, "audit", odd)  # type: ignore[arg-type]
+    monkeypatch.setitem(module._MAKE, "audit", odd)
     append(ledger, map(entry, range(4)))
     assert begin().settle()
     assert in_audit(trail) == [0, 2, 3]

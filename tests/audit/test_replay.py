@@ -50,7 +50,7 @@ def test_without_a_server_it_opens_everything_itself(tmp_path: Path) -> None:
 def app(projection: Projection, key: str) -> FastAPI:
     made = FastAPI()
     made.include_router(api.router(projection, key))
-    made.add_exception_handler(Problem, lambda _request, problem: JSONResponse({}, problem.status))  # type: ignore[attr-defined]
+    made.add_exception_handler(Problem, lambda _request, problem: JSONResponse({}, problem.status))
     return made
 
 

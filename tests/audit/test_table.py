@@ -45,7 +45,7 @@ def concept(code: str, system: str = "s") -> Concept:
 def test_every_column_comes_back_from_the_engine(store: EmbeddedStore) -> None:
     store.manage("TRUNCATE TABLE audit")
     event = AuditEvent(recorded=NOW, type=[concept("rest")], agent=[Agent(alt_id="it's \\")], entity=[PATIENT])
-    rows = batch([(7, Entry(received=NOW, format="own", event=event, key="k", at=3)), (8, Entry(NOW, "raw", event))])  # type: ignore[misc]
+    rows = batch([(7, Entry(received=NOW, format="own", event=event, key="k", at=3)), (8, Entry(NOW, "raw", event))])
     store.insert([rows], table="audit")
     found = store.select(f"SELECT {', '.join(SCHEMA.names)} FROM audit ORDER BY idx")
     assert found.cast(SCHEMA).to_pylist() == rows.to_pylist()

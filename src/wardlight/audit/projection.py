@@ -166,12 +166,16 @@ class Projection:
     # The thread.
 
     def _run(self) -> None:
+        said = ""
         while not self._closing:
             try:
                 self._go_on()
+                said = ""
             except Exception as problem:  # noqa: BLE001 -- it must go on trying: entries are acknowledged
-                known = isinstance(problem, Problem | OSError)
-                _log.warning("projecting the ledger failed, trying again: %s", problem, exc_info=not known)
+                if str(problem) != said:
+                    known = isinstance(problem, Problem | OSError)
+                    _log.warning("projecting the ledger failed, trying again: %s", problem, exc_info=not known)
+                    said = str(problem)
                 self._failures.inc()
                 with self._changed:
                     self._changed.wait_for(lambda: self._closing, self._pace.retry_seconds)
