@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -66,12 +67,18 @@ def fill(store: EmbeddedStore, events: int) -> None:
     """Insert the months that the store doesn't have."""
     each = events // MONTHS
     have = {month.partition: month.events for month in months(store)}
-    for number in range(MONTHS):
-        month = START + np.timedelta64(number, "M")
-        done = have.get(str(month).replace("-", ""), 0)
-        for first in range(done, each, BATCH):
-            store.insert([batch(month, number * each + first, min(BATCH, each - first))], table="audit")
-        print(f"\r{number + 1} of {MONTHS} months", end="", file=sys.stderr)
+    due = [
+        (START + np.timedelta64(number, "M"), number * each + first, min(BATCH, each - first))
+        for number in range(MONTHS)
+        for first in range(have.get(str(START + np.timedelta64(number, "M")).replace("-", ""), 0), each, BATCH)
+    ]
+    with ThreadPoolExecutor(1) as maker:
+        coming = [maker.submit(batch, *one) for one in due[:1]]
+        for at, (month, *_) in enumerate(due, 1):
+            rows = coming.pop().result()
+            coming += [maker.submit(batch, *one) for one in due[at : at + 1]]
+            store.insert([rows], table="audit")
+            print(f"\r{month}", end="", file=sys.stderr)
     print(file=sys.stderr)
 
 
@@ -108,7 +115,7 @@ def batch(month: np.datetime64, first: int, count: int) -> pa.RecordBatch:
 def model() -> Entry:
     """Return an entry with a mark in each place that differs between events."""
     return decode(
-        b'{"received":1,"format":"log","event":{"recorded":2,"type":[{"coding":[{"system":'
+        b'{"received":1577836800000000001,"format":"log","event":{"recorded":1577836800000000000,"type":[{"coding":[{"system":'
         b'"http://dicom.nema.org/resources/ontology/DCM","code":"110110","display":"Patient Record"}]}],"subtype":['
         b'{"coding":[{"system":"http://hl7.org/fhir/restful-interaction","code":"read"}]}],"action":"R","outcome":"0",'
         b'"purpose":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"@purpose"}]}],'
@@ -124,14 +131,15 @@ def model() -> Entry:
 
 def written(at: np.ndarray, **given: pa.Array) -> pa.Array:
     """Fill the model's marks."""
-    text = encode(model()).decode().replace('"received":1', '"received":@received').replace(":2,", ":@recorded,", 1)
+    text = encode(model()).decode()
+    text = text.replace("1577836800000000001", "@received").replace("1577836800000000000", "@recorded")
     given |= {"received": words("", at + 20_000_000), "recorded": words("", at)}
     pieces: list[pa.Array | str] = []
     while text:
         before, mark, text = text.partition("@")
         pieces.append(before)
         if mark:
-            name = next(one for one in given if text.startswith(one))
+            name = max((one for one in given if text.startswith(one)), key=len)
             pieces.append(given[name])
             text = text.removeprefix(name)
     return pc.binary_join_element_wise(*pieces, "")
