@@ -43,6 +43,7 @@ class House:
     clock: ManualClock = field(default_factory=ManualClock)
     answers: Answers = field(default_factory=Answers)
     settings: Settings = field(default_factory=Settings)
+    shipped: Path | None = None
 
     def __post_init__(self) -> None:
         self.start()
@@ -51,8 +52,9 @@ class House:
         self.registry = CollectorRegistry()
         self.state = State(self.data / "state.db")
         self.ruler = Ruler(
-            self.answers, self.data, self.settings, state=self.state, clock=self.clock, registry=self.registry
-        )
+            self.answers, self.data, self.settings, state=self.state, clock=self.clock, registry=self.registry,
+            shipped=self.shipped,
+        )  # fmt: skip
 
     def stop(self) -> None:
         self.ruler.close()

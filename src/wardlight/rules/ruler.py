@@ -22,7 +22,7 @@ from wardlight.rules.group import GroupRun, Tools
 from wardlight.rules.memory import Memory
 from wardlight.rules.metrics import Gauges, Recordings
 from wardlight.rules.model import Evaluator, GroupStatus
-from wardlight.rules.sources import Sources
+from wardlight.rules.sources import SHIPPED, Sources
 from wardlight.store.state import State
 
 LOOK_SECONDS = 1.0
@@ -38,11 +38,11 @@ class Ruler:
 
     def __init__(
         self, evaluator: Evaluator, data: Path, settings: Settings, *, state: State, clock: Clock,
-        registry: CollectorRegistry,
+        registry: CollectorRegistry, shipped: Path | None = SHIPPED,
     ) -> None:  # fmt: skip
         interval_ns = max(1, round(settings.rules.evaluation_seconds * 1000)) * 10**6
         self._evaluator = evaluator
-        self._sources = Sources(data, settings.rules.files, interval_ns)
+        self._sources = Sources(data, settings.rules.files, interval_ns, shipped)
         self.outbox = Outbox(settings.stack.alertmanager_url, registry)
         self._memory = Memory(state)
         self._gauges = Gauges(registry)

@@ -1,4 +1,4 @@
-"""Where rule files come from: DATA/rules and the patterns of `rules.files`, read again when they change."""
+"""Where rule files come from: Wardlight's own, DATA/rules, the patterns of `rules.files`; read again when they change."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from pathlib import Path
 from wardlight.problems import BadConfig
 from wardlight.rules import files
 from wardlight.rules.model import Group
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""The rules that come with Wardlight, each replaced by a file of its name in DATA/rules/wardlight."""
 
 _OWN = ("*.yml", "*.yaml")
 _Stamp = tuple[int, int, int]
@@ -27,8 +30,9 @@ class _Loaded:
 class Sources:
     """All rule files. A file that is broken keeps the groups it had."""
 
-    def __init__(self, data: Path, patterns: Sequence[str], interval_ns: int) -> None:
+    def __init__(self, data: Path, patterns: Sequence[str], interval_ns: int, shipped: Path | None = None) -> None:
         self._data = data
+        self._shipped = shipped
         self._directory = data / "rules"
         self._directory.mkdir(parents=True, exist_ok=True)
         self._patterns = patterns
@@ -52,6 +56,10 @@ class Sources:
 
     def _files(self) -> Iterator[tuple[str, Path]]:
         """List the files, each once, by the name it is known by: below DATA/rules without it."""
+        for path in sorted(self._shipped.glob("*.yml")) if self._shipped else ():
+            name = f"wardlight/{path.name}"
+            changed = self._directory / name
+            yield name, changed if changed.exists() else path
         own = {path for pattern in _OWN for path in self._directory.glob(pattern)}
         for path in sorted(own):
             yield path.name, path
