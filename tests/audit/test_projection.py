@@ -10,7 +10,7 @@ from tests.audit.conftest import Begin
 from tests.audit.projecting import DAY, append, entry, in_audit, in_logs, wait_until
 from tests.conftest import NOW, batch
 
-from wardlight.audit import projection as module
+from wardlight.audit import writer as module
 from wardlight.audit.projection import Projection
 from wardlight.audit.table import batch as rows_of_audit
 from wardlight.audit.tables import SeenKey, recent_keys

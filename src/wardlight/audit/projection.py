@@ -22,34 +22,22 @@ another: then nothing is projected until somebody looks, and `rebuild` is called
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import pyarrow as pa
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from wardlight.audit import table
 from wardlight.audit.event import AuditEvent, Entry, decode
-from wardlight.audit.rows import rows_of
-from wardlight.audit.tables import Top, in_audit, in_logs, remove_all, top
+from wardlight.audit.table import recorded_ns
+from wardlight.audit.tables import Top, remove_all, top
+from wardlight.audit.writer import MOST, Numbered, Writer
 from wardlight.ledger import Ledger
 from wardlight.problems import BadInput, NotFound, Problem, Unavailable
-from wardlight.store import LogStore, Table
-from wardlight.store.dialect import by_partition
+from wardlight.store import LogStore
 
-MOST = 20_000
-"""Entries of a batch. A later version may raise it; a lower one would miss what a larger batch left half written."""
-
-_INDEX = "idx"
 _log = logging.getLogger(__name__)
-
-_MAKE: Mapping[Table, Callable[[Sequence[tuple[int, Entry]]], pa.RecordBatch]] = {"logs": rows_of, "audit": table.batch}
-"""The tables, in the order in which they are written."""
-
-Numbered = Sequence[tuple[int, Entry]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,14 +80,13 @@ class Projection:
         self._readers = 0
         self._begun = False
         self._done = 0
-        self._doubt = 0
         self._received = 0
         self._last = 0.0
-        self._token = secrets.token_hex(8)
         self._problem = ""
         self._batch: tuple[Numbered, int] | None = None
         self._thread = threading.Thread(target=self._run, name="projection", daemon=True)
         self._count(registry)
+        self._writer = Writer(store, lambda name, count: self._refused.labels(name).inc(count))
 
     def start(self) -> None:
         """Begin to project."""
@@ -153,8 +140,8 @@ class Projection:
         lag.set_function(self._lag)
         stopped = Gauge(f"{name}_stopped", "1 while tables and ledger don't belong together.", registry=registry)
         stopped.set_function(lambda: float(bool(self._problem)))
-        for one in _MAKE:
-            self._refused.labels(one)
+        for table in ("logs", "audit"):
+            self._refused.labels(table)
 
     def _lag(self) -> float:
         try:
@@ -190,7 +177,8 @@ class Projection:
             if self._batch is None:
                 self._batch = self._read()
             entries, end = self._batch
-            self._write(entries)
+            if entries:
+                self._projected.inc(self._writer.write(entries))
             self._batch = None
             self._advance(end)
 
@@ -201,7 +189,7 @@ class Projection:
         ahead = found.end > size
         if ahead:
             _log.error("the audit trail isn't projected: %s", _not_ours(found, size))
-        self._doubt = MOST
+        self._writer.start(empty=False)
         with self._changed:
             self._problem = _not_ours(found, size) if ahead and not self._rebuilding else ""
             self._done = found.end if found.whole else max(0, found.end - MOST)
@@ -212,8 +200,7 @@ class Projection:
         """Empty the tables. Dying within, the next start finds in `logs` what is still there."""
         remove_all(self._store)
         self._batch = None
-        self._doubt = 0
-        self._token = secrets.token_hex(8)
+        self._writer.start(empty=True)
         with self._changed:
             self._done = 0
             self._begun = True
@@ -254,7 +241,7 @@ class Projection:
                 raise Unavailable("the ledger isn't published yet")
             end = size
         since = self._since_ns()
-        return [one for one in entries if table.recorded_ns(one[1]) >= since], end
+        return [one for one in entries if recorded_ns(one[1]) >= since], end
 
     def _decoded(self, leaf: bytes) -> tuple[Entry, int]:
         """Read an entry; also its size."""
@@ -276,64 +263,6 @@ class Projection:
         except NotFound:
             return True
         return False
-
-    def _write(self, entries: Numbered) -> None:
-        """Write a batch to both tables, but for what they have. Raises Unavailable and OSError; then it is called again."""
-        missing = self._missing(entries) if self._doubt > 0 and entries else dict.fromkeys(_MAKE, entries)
-        for name in _MAKE:
-            refused: list[int] = []
-            for partition, part in by_partition(_made(name, missing[name], refused), name).items():
-                self._insert(name, part, f"{self._token}.{entries[0][0]}.{partition}", refused)
-            if refused:
-                _log.error("%s refuses %d audit events, of the ledger's entries %s", name, len(refused), refused[:20])
-                self._refused.labels(name).inc(len(refused))
-        self._projected.inc(len(missing["audit"]))
-        self._doubt = MOST if len(missing["logs"]) < len(entries) else self._doubt - len(entries)
-
-    def _missing(self, entries: Numbered) -> dict[Table, Numbered]:
-        """Say which entries each table doesn't have. What is in `audit` is in `logs`: there it was written before."""
-        known = in_audit(self._store, entries[0][0], entries[-1][0])
-        without = [one for one in entries if one[0] not in known]
-        logged: set[int] = set()
-        for rows in _made("logs", without, []):
-            logged |= in_logs(self._store, rows)
-        return {"logs": [one for one in without if one[0] not in logged], "audit": without}
-
-    def _insert(self, name: Table, part: Sequence[pa.RecordBatch], token: str, refused: list[int]) -> None:
-        """Insert rows of one partition, which the engine does whole or not; find those that it refuses."""
-        try:
-            self._store.insert([_bare(name, rows) for rows in part], token, name)
-        except (Unavailable, OSError):
-            raise
-        except Exception as problem:  # noqa: BLE001 -- events that break the engine must not stop the others
-            rows = pa.Table.from_batches(part)
-            if rows.num_rows == 1:
-                refused.append(rows[_INDEX][0].as_py())
-                return
-            _log.warning("the engine refuses some of %d audit events: %s", rows.num_rows, problem)
-            middle = rows.num_rows // 2
-            for half in (rows.slice(0, middle), rows.slice(middle)):
-                self._insert(name, half.to_batches(), f"{token}.{half[_INDEX][0]}-{half.num_rows}", refused)
-
-
-def _made(name: Table, entries: Numbered, refused: list[int]) -> list[pa.RecordBatch]:
-    """Make rows, with the index of each; if that fails, of each entry by itself."""
-    if not entries:
-        return []
-    try:
-        rows = _MAKE[name](entries)
-        indices = pa.array([index for index, _ in entries], pa.uint64())
-        return [rows if name == "audit" else rows.append_column(_INDEX, indices)]
-    except Exception as problem:  # noqa: BLE001 -- an event of a shape that nobody thought of must not stop the others
-        if len(entries) > 1:
-            _log.warning("some of %d entries can't be made rows of %s: %s", len(entries), name, type(problem).__name__)
-            return [rows for one in entries for rows in _made(name, [one], refused)]
-        refused.append(entries[0][0])
-        return []
-
-
-def _bare(name: Table, rows: pa.RecordBatch) -> pa.RecordBatch:
-    return rows if name == "audit" else rows.drop_columns([_INDEX])
 
 
 def _not_ours(found: Top, size: int) -> str:

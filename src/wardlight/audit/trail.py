@@ -14,8 +14,8 @@ import msgspec
 from prometheus_client import CollectorRegistry, Counter
 
 from wardlight.audit.event import Entry, decode, encode
-from wardlight.audit.projection import MOST
 from wardlight.audit.tables import recent_keys, top
+from wardlight.audit.writer import MOST
 from wardlight.ledger import Ledger
 from wardlight.ledger.leaf import SALT_BYTES
 from wardlight.problems import BadInput, NotFound
