@@ -114,6 +114,14 @@ def test_a_ledger_that_refuses_makes_senders_wait(trail: House, monkeypatch: pyt
     assert answer.json()["issue"][0]["code"] == "transient"
 
 
+def test_a_repeated_request_is_told_where_its_events_are(trail: House) -> None:
+    first, second = (post(trail, {**SAMPLE, "outcome": "12"}, **{"Idempotency-Key": "k1"}) for _ in range(2))
+    assert first.headers["location"] == second.headers["location"]
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [{"resource": SAMPLE}] * 2}
+    other = post(trail, bundle, **{"Idempotency-Key": "k1"})
+    assert (other.status_code, other.json()["issue"][0]["code"]) == (409, "conflict")
+
+
 def test_what_cannot_be_read_is_kept_too(trail: House) -> None:
     answer = trail.client.post(
         "/fhir/AuditEvent", content=b"{not json", headers={"Content-Type": "application/fhir+json"}

@@ -33,7 +33,7 @@ from wardlight.audit.search import Search
 from wardlight.audit.trail import Trail
 from wardlight.clock import Clock
 from wardlight.config import Receive
-from wardlight.problems import BadInput, NotFound, Problem, UnknownFormat
+from wardlight.problems import BadInput, Conflict, NotFound, Problem, UnknownFormat
 from wardlight.receive.decompress import decompress
 from wardlight.store.seen import Submitted, repetition_key
 
@@ -86,6 +86,8 @@ class _Taking:
         came, submitted = await asyncio.to_thread(self._submit, sent, request.headers)
         # Written even when the sender hangs up meanwhile.
         indices = await asyncio.shield(asyncio.wrap_future(submitted.done))
+        if len(indices) != len(came.entries):
+            raise Conflict("this Idempotency-Key came before, with another number of events: use one key a request")
         if came.bundle is not None:
             return _answer(request, fhir.response(came.bundle, came.entries, indices))
         return _created(request, came.entries[0], indices[0])
