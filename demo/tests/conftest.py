@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from willow_clinic import seed
 from willow_clinic.cluster import find_programs
-from willow_clinic.faults import Faults
+from willow_clinic.faults import FAULTS, Faults
 from willow_clinic.trouble import Trouble
 
 
@@ -62,6 +62,7 @@ class Listener(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.records: list[tuple[str, dict[str, str]]] = []
+        self.told: dict[str, Any] = {}
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def find(self, **wanted: str) -> list[dict[str, str]]:
@@ -75,7 +76,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: Listener
 
     def do_POST(self) -> None:
-        content = gzip.decompress(self.rfile.read(int(self.headers["Content-Length"])))
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path != "/v1/logs":
+            self.server.told[self.path] = json.loads(content)
+            content = gzip.compress(b"")
+        content = gzip.decompress(content)
         for resource in ExportLogsServiceRequest.FromString(content).resource_logs:
             for record in (record for scope in resource.scope_logs for record in scope.log_records):
                 attributes = {pair.key: pair.value.string_value for pair in record.attributes}
@@ -199,5 +204,5 @@ def clinic(running: Clinic) -> Iterator[Clinic]:
     """The running clinic, whole again afterwards."""
     running.listener.records.clear()
     yield running
-    for name in ("slow-queries", "error-burst", "failed-logins", "cpu-burn", "mass-export"):
+    for name in FAULTS:
         running.faults.end(name)

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.stack
 @pytest.fixture
 def traffic(clinic: Clinic) -> Iterator[subprocess.Popen[bytes]]:
     """Busy staff."""
-    process = clinic.start("traffic", "--port", clinic.port, "--rate", 40)
+    wardlight = f"http://127.0.0.1:{clinic.listener.server_address[1]}"
+    process = clinic.start("traffic", "--port", clinic.port, "--rate", 40, "--wardlight", wardlight)
     yield process
     stop(process)
 
@@ -92,6 +93,92 @@ def test_a_mass_export_takes_a_thousand_records_in_seconds(clinic: Clinic, traff
     before = clinic.metric("app_records_exported_total")
     clinic.faults.begin("mass-export", 60)
     assert eventually(lambda: clinic.metric("app_records_exported_total") > before + 900, 30)
+
+
+def test_somebody_who_guesses_gets_in_after_a_dozen_failures(clinic: Clinic, traffic: subprocess.Popen[bytes]) -> None:
+    def tried(outcome: str) -> int:
+        return len(clinic.listener.find(client_address="198.51.100.23", event_outcome=outcome, event_name="user.login"))
+
+    clinic.faults.begin("passwords-guessed", 60)
+    assert eventually(lambda: tried("success") == 1)
+    assert tried("failure") >= 12
+
+
+def test_a_locked_table_keeps_patients_and_the_canary_unread_until_it_is_mended(clinic: Clinic) -> None:
+    clinic.faults.begin("records-locked", 60)
+    assert eventually(lambda: clinic.status("/canary") == 503)
+    assert clinic.status("/healthz") == 200
+    clinic.faults.end("records-locked")
+    assert eventually(lambda: clinic.status("/canary") == 200)
+
+
+def test_hidden_records_are_failed_accesses_though_the_canary_is_well(clinic: Clinic) -> None:
+    doctor = clinic.sign_in("doctor")
+    clinic.faults.begin("records-hidden", 60)
+    assert doctor.get("/patients/WC000005").status_code == 404
+    assert eventually(
+        lambda: bool(clinic.listener.find(health_patient_id="WC000005", event_outcome="failure", health_action="R"))
+    )
+    assert clinic.status("/canary") == 200
+    clinic.faults.end("records-hidden")
+    assert doctor.get("/patients/WC000005").status_code == 200
+
+
+def test_who_tries_charts_is_denied_again_and_again(clinic: Clinic, traffic: subprocess.Popen[bytes]) -> None:
+    clinic.faults.begin("permission-denials", 60)
+    denied = {"event_name": "permission.denied", "client_address": "10.20.0.4"}
+    assert eventually(lambda: len(clinic.listener.find(**denied)) > 20)
+
+
+def test_who_browses_charts_opens_many(clinic: Clinic, traffic: subprocess.Popen[bytes]) -> None:
+    clinic.faults.begin("chart-browsing", 60)
+    opened = {"event_name": "record.access", "client_address": "10.20.2.31"}
+    assert eventually(lambda: len(clinic.listener.find(**opened)) > 10)
+
+
+def test_connections_are_taken_until_it_is_mended(clinic: Clinic) -> None:
+    def taken() -> int:
+        [(number,)] = clinic.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        return int(number)
+
+    clinic.faults.begin("connections-taken", 60)
+    assert eventually(lambda: taken() > 32)
+    clinic.faults.end("connections-taken")
+    assert eventually(lambda: taken() < 20)
+
+
+def test_a_new_administrator_is_told_and_is_none_again_when_it_is_mended(
+    clinic: Clinic, traffic: subprocess.Popen[bytes]
+) -> None:
+    username = clinic.staff("front_desk")
+    clinic.faults.begin("new-administrator", 60)
+    assert eventually(lambda: bool(clinic.listener.find(event_name="role.granted", role_name="administrator")))
+    assert clinic.sql(f"SELECT role FROM staff WHERE username = '{username}'") == [("administrator",)]
+    clinic.faults.end("new-administrator")
+    assert eventually(lambda: clinic.sql(f"SELECT role FROM staff WHERE username = '{username}'") == [("front_desk",)])
+
+
+def test_another_version_runs_until_it_is_mended(clinic: Clinic) -> None:
+    clinic.faults.begin("new-version", 60)
+    assert eventually(lambda: clinic.metric("willow_build_info", version="2.5.0") == 1)
+    clinic.faults.end("new-version")
+    assert eventually(lambda: clinic.metric("willow_build_info", version="2.4.0") == 1)
+
+
+def test_the_week_is_over_when_it_is_said(clinic: Clinic) -> None:
+    assert clinic.metric("willow_week_over") == 0
+    clinic.faults.begin("week-over", 60)
+    assert eventually(lambda: clinic.metric("willow_week_over") == 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "path"), [("deployment", "/api/v1/deployments"), ("maintenance-window", "/api/v1/maintenance")]
+)
+def test_wardlight_is_told_of_what_is_done_on_purpose(
+    clinic: Clinic, traffic: subprocess.Popen[bytes], fault: str, path: str
+) -> None:
+    clinic.faults.begin(fault, 60)
+    assert eventually(lambda: path in clinic.listener.told)
 
 
 def burning(data: Path) -> list[psutil.Process]:

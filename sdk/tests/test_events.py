@@ -55,6 +55,13 @@ def test_it_names_service_environment_and_host(sent: Sent) -> None:
             {"event.name": "permission.denied", "event.outcome": "failure", "permission.name": "invoices.write"},
         ),
         (
+            lambda: wardlight.role_granted("administrator", to="u2"), "security", "role granted: administrator",
+            {
+                "event.name": "role.granted", "event.outcome": "success", "role.name": "administrator",
+                "role.user": "u2",
+            },
+        ),
+        (
             lambda: wardlight.record_access("Observation", "o1", patient="p1", action="U", purpose="ETREAT"),
             "audit", "Observation updated",
             {

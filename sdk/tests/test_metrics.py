@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from prometheus_client import CollectorRegistry
+
 import wardlight_sdk as wardlight
 from wardlight_sdk.metrics import Recent
 
@@ -49,6 +51,11 @@ def test_users_are_counted_once_each(count: Count) -> None:
         with wardlight.bound(user=user):
             pass
     assert count("app_users_active") == 2
+
+
+def test_the_version_that_runs_is_told(registry: CollectorRegistry, count: Count) -> None:
+    wardlight.setup("clinic", version="2.4", endpoint="http://127.0.0.1:9", registry=registry)
+    assert count("app_build_info", version="2.4") == 1
 
 
 def test_a_name_counts_until_it_was_silent_for_the_window() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from willow_clinic.faults import FAULTS, LONGEST, Faults
 from willow_clinic.trouble import Trouble
 
+WARDLIGHT = "http://127.0.0.1:8480"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; give the exit code."""
@@ -38,9 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     made = command("serve", _serve, "run the application")
     made.add_argument("--port", type=int, required=True)
     made.add_argument("--database-port", type=int, required=True)
-    made.add_argument("--wardlight", default="http://127.0.0.1:8480", help="where records go")
+    made.add_argument("--wardlight", default=WARDLIGHT, help="where records go")
     made = command("traffic", _traffic, "let the staff work")
     made.add_argument("--port", type=int, required=True, help="the application's port")
+    made.add_argument("--wardlight", default=WARDLIGHT, help="where deployments and maintenance are told")
     made.add_argument("--seed", type=int, default=1)
     made.add_argument("--rate", type=float, default=3.0, help="requests a second, all together")
     made = command("break", _break, "break something for a while")
@@ -66,7 +69,7 @@ def _serve(asked: argparse.Namespace) -> None:
 def _traffic(asked: argparse.Namespace) -> None:
     from willow_clinic import traffic
 
-    traffic.run(asked.data, asked.port, seed_number=asked.seed, rate=asked.rate)
+    traffic.run(asked.data, asked.port, asked.wardlight, seed_number=asked.seed, rate=asked.rate)
 
 
 def _break(asked: argparse.Namespace) -> None:
@@ -88,6 +91,7 @@ def _list(asked: argparse.Namespace) -> None:
             "name": fault.name,
             "description": fault.description,
             "alert": fault.alert,
+            "severity": fault.severity,
             "remaining_seconds": round(faults.remaining(fault.name)),
         }
         for fault in FAULTS.values()
@@ -97,7 +101,9 @@ def _list(asked: argparse.Namespace) -> None:
         return
     for fault in found:
         left = fault["remaining_seconds"]
-        print(f"{fault['name']:19} {fault['alert']:16} {fault['description']}{f' [{left} s left]' if left else ''}")
+        print(
+            f"{fault['name']:19} {fault['severity']:8} {fault['alert']:24} {fault['description']}{f' [{left} s left]' if left else ''}"
+        )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +17,7 @@ from psycopg_pool import PoolTimeout
 from starlette.routing import Route
 
 import wardlight_sdk as wardlight
-from willow_clinic import billing, patients, people, schedule
+from willow_clinic import billing, mishaps, patients, people, schedule
 from willow_clinic.database import Database, one
 from willow_clinic.faults import EXIT_CODE, Faults
 from willow_clinic.trouble import Trouble
@@ -34,7 +32,7 @@ def create(data: Path, database_port: int) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with database.opened():
-            beside = [asyncio.create_task(_die_when_told(faults)), asyncio.create_task(_log_off(database))]
+            beside = [asyncio.create_task(job) for job in (*mishaps.all_of(database, faults), _log_off(database))]
             yield
             for task in beside:
                 task.cancel()
@@ -71,13 +69,6 @@ async def canary(request: Request) -> JSONResponse | dict[str, str]:
 async def _database_away(_: Request, error: Exception) -> JSONResponse:
     wardlight.exception(error, "the database can't be reached")
     return JSONResponse({"detail": "the database can't be reached, try again"}, status_code=503)
-
-
-async def _die_when_told(faults: Faults) -> None:
-    while True:
-        if faults.active("application-killed"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        await asyncio.sleep(0.25)
 
 
 async def _log_off(database: Database) -> None:

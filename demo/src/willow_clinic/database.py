@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, LiteralString
 
@@ -25,15 +26,15 @@ class Database:
         self.records = self._pool("app", most=16, timeout=0.9)
         self.canary = self._pool("canary", most=1, timeout=1.5)
 
-    def _pool(self, name: str, *, most: int, timeout: float) -> Pool:
-        def address() -> str:
-            # Read on every connection: on first start the database writes it after us.
-            path = self._data / f"{name}.uri"
-            known = path.read_text().strip() if path.exists() else ""
-            return make_conninfo(known, host="127.0.0.1", port=self._port, connect_timeout=3)
+    def address(self, name: str) -> str:
+        """Say how to connect; read each time, as on first start the database writes it after us."""
+        path = self._data / f"{name}.uri"
+        known = path.read_text().strip() if path.exists() else ""
+        return make_conninfo(known, host="127.0.0.1", port=self._port, connect_timeout=3)
 
+    def _pool(self, name: str, *, most: int, timeout: float) -> Pool:
         return AsyncConnectionPool(
-            address,
+            partial(self.address, name),
             kwargs={"row_factory": dict_row, "application_name": f"willow-clinic {name}"},
             min_size=1,
             max_size=most,

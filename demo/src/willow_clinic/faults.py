@@ -12,52 +12,126 @@ EXIT_CODE = 75
 """How a process exits that may not run while its fault lasts: BSD's EX_TEMPFAIL."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Fault:
     """Something that can be broken and mended; `alert` names the alert that it should provoke."""
 
     name: str
     description: str
     alert: str
+    severity: str
 
 
 FAULTS = {
     fault.name: fault
     for fault in (
         Fault(
-            name="application-killed",
-            description="The application is killed (SIGKILL) and refuses to start.",
-            alert="ApplicationDown",
+            "application-killed",
+            "The application is killed (SIGKILL) and refuses to start.",
+            "ApplicationDown",
+            "critical",
         ),
         Fault(
-            name="database-stopped",
-            description="PostgreSQL is stopped at once, without a clean shutdown, and refuses to start.",
-            alert="DatabaseDown",
+            "database-stopped",
+            "PostgreSQL is stopped at once, without a clean shutdown, and refuses to start.",
+            "DatabaseDown",
+            "critical",
         ),
         Fault(
-            name="slow-queries",
-            description="Every feature waits 3 seconds in the database.",
-            alert="SlowRequests",
+            "records-locked",
+            "A transaction holds the table of patients, so that everybody who reads it waits.",
+            "PatientRecordsUnreadable",
+            "critical",
         ),
         Fault(
-            name="error-burst",
-            description="Every feature fails: its tables are not found, as after a bad migration.",
-            alert="ErrorBurst",
+            "passwords-guessed",
+            "One address tries a dozen wrong passwords, and then the right one.",
+            "BruteForceSucceeded",
+            "critical",
         ),
         Fault(
-            name="failed-logins",
-            description="One address tries wrong passwords, 60 a minute.",
-            alert="FailedLogins",
+            "mass-export",
+            "One administrator exports all patients again and again, thousands of records a minute.",
+            "MassExport",
+            "critical",
         ),
         Fault(
-            name="cpu-burn",
-            description="As many processes as there are cores compute at the lowest priority.",
-            alert="HighCPU",
+            "records-hidden",
+            "A wrong policy in the database hides patients from those who open their charts.",
+            "RecordReadsFailing",
+            "critical",
         ),
         Fault(
-            name="mass-export",
-            description="One administrator exports all patients again and again, thousands of records a minute.",
-            alert="MassExport",
+            "permission-denials",
+            "Somebody at the front desk tries one chart after the other, which they may not open.",
+            "PermissionDenialsSurging",
+            "critical",
+        ),
+        Fault(
+            "error-burst",
+            "Every feature fails: its tables are not found, as after a bad migration.",
+            "ErrorBurst",
+            "critical",
+        ),
+        Fault(
+            "cpu-burn",
+            "As many processes as there are cores compute at the lowest priority.",
+            "HighCPU",
+            "warning",
+        ),
+        Fault(
+            "connections-taken",
+            "The application opens connections to the database and gives none back.",
+            "DatabaseConnectionsHigh",
+            "warning",
+        ),
+        Fault(
+            "chart-browsing",
+            "A nurse opens chart after chart, five a second.",
+            "UnusualActivity",
+            "warning",
+        ),
+        Fault(
+            "failed-logins",
+            "One address tries wrong passwords, 60 a minute.",
+            "FailedLogins",
+            "warning",
+        ),
+        Fault(
+            "new-administrator",
+            "Somebody at the front desk is made an administrator.",
+            "NewAdministrator",
+            "warning",
+        ),
+        Fault(
+            "slow-queries",
+            "Every feature waits 3 seconds in the database.",
+            "SlowRequests",
+            "warning",
+        ),
+        Fault(
+            "new-version",
+            "The application goes over to its next version.",
+            "SystemUpdated",
+            "info",
+        ),
+        Fault(
+            "maintenance-window",
+            "A maintenance window is announced that begins now.",
+            "MaintenanceWindow",
+            "info",
+        ),
+        Fault(
+            "week-over",
+            "A week is over, as far as the statistics of use are concerned.",
+            "UsageDigest",
+            "info",
+        ),
+        Fault(
+            "deployment",
+            "Somebody tells Wardlight that a new version of billing was deployed.",
+            "FeatureDeployed",
+            "info",
         ),
     )
 }

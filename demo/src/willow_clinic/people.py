@@ -7,7 +7,7 @@ import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -32,6 +32,7 @@ MAY = {
     "invoices.write": {"billing"},
     "patients.export": {"billing", "administrator"},
     "staff.read": {"administrator"},
+    "staff.write": {"administrator"},
 }
 """Permission to the roles that have it."""
 
@@ -70,6 +71,12 @@ class Credentials(BaseModel):
     password: str
 
 
+class Role(BaseModel):
+    """What somebody is to be."""
+
+    role: Literal["doctor", "nurse", "front_desk", "billing", "administrator"]
+
+
 async def _member(
     connection: Connection, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Member:
@@ -101,14 +108,16 @@ def may(permission: str) -> Any:
         if member.role not in roles:
             wardlight.permission_denied(permission)
             raise HTTPException(403, f"a {member.role} may not: {permission}")
-        await _strike(request.app.state.faults, connection)
+        await _strike(request.app.state.faults, connection, permission)
         return member
 
     return Depends(check, scope="function")
 
 
-async def _strike(faults: Faults, connection: Connection) -> None:
+async def _strike(faults: Faults, connection: Connection, permission: str) -> None:
     """Let the faults of the demo happen: here, where every feature passes."""
+    if faults.active("records-hidden") and permission == "chart.read":
+        await connection.execute("SET LOCAL clinic.hidden = 'on'")
     if faults.active("slow-queries"):
         await connection.execute("SELECT pg_sleep(3)")
     if faults.active("error-burst"):
@@ -152,6 +161,23 @@ async def staff(connection: Connection) -> list[dict[str, Any]]:
     """List who works here."""
     wardlight.feature_use("staff-list")
     return await rows(connection, "SELECT username, name, role FROM staff ORDER BY role, username")
+
+
+@router.put("/staff/{username}/role")
+async def grant(
+    username: str, wanted: Role, connection: Connection, _: Annotated[Member, may("staff.write")]
+) -> dict[str, str]:
+    """Give somebody another role; it counts from their next request on."""
+    changed = await one(
+        connection,
+        "UPDATE staff SET role = %(role)s WHERE username = %(name)s RETURNING username",
+        role=wanted.role,
+        name=username,
+    )
+    if not changed:
+        raise HTTPException(404, "no such member of the staff")
+    wardlight.role_granted(wanted.role, to=username)
+    return {"role": wanted.role}
 
 
 async def end_idle_sessions(connection: Connection) -> None:

@@ -65,7 +65,11 @@ CREATE VIEW canary_patient AS SELECT mrn, family, given, born FROM patients WHER
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO clinic, canary, exporter;
-GRANT SELECT ON staff TO clinic;
+GRANT SELECT, UPDATE (role) ON staff TO clinic;
 GRANT SELECT, INSERT, UPDATE ON sessions, patients, appointments, prescriptions, invoices TO clinic;
 GRANT USAGE ON SEQUENCE patient_number TO clinic;
 GRANT SELECT ON canary_patient TO canary;
+
+-- Who may see a patient is the application's business; the setting is for the fault records-hidden.
+ALTER TABLE patients ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON patients USING (current_setting('clinic.hidden', true) IS DISTINCT FROM 'on');

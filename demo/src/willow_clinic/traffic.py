@@ -1,13 +1,11 @@
-"""Staff at work: each signs in, does what their role does, signs out; and the misbehaviour that faults ask for."""
+"""Staff at work: each signs in, does what their role does, signs out."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,8 +16,7 @@ from typing import Any
 
 import httpx
 
-from willow_clinic import seed
-from willow_clinic.faults import Faults
+from willow_clinic import misdeeds, seed
 
 SHIFT = 40
 """Requests in a shift, on average."""
@@ -163,25 +160,30 @@ TASKS: dict[str, tuple[Callable[[Worker], Awaitable[None]], ...]] = {
 }
 
 
-def run(data: Path, port: int, *, seed_number: int, rate: float) -> None:
-    """Let everybody work until SIGTERM or SIGINT; `rate` is requests a second, all together."""
+def run(data: Path, port: int, wardlight: str, *, seed_number: int, rate: float) -> None:
+    """Let everybody work until SIGTERM or SIGINT; `rate` is requests a second, all together.
+
+    `wardlight` is where deployments and maintenance are announced.
+    """
     while not (data / "staff.json").exists():  # the database makes it up on first start
         time.sleep(0.5)
     passwords: dict[str, str] = json.loads((data / "staff.json").read_text())
-    asyncio.run(_work(data, port, passwords, seed_number, rate))
+    asyncio.run(_work(data, port, wardlight, passwords, seed_number=seed_number, rate=rate))
 
 
-async def _work(data: Path, port: int, passwords: dict[str, str], seed_number: int, rate: float) -> None:
+async def _work(
+    data: Path, port: int, wardlight: str, passwords: dict[str, str], *, seed_number: int, rate: float
+) -> None:
     staff = seed.staff_names()
-    async with _client(port) as http:
+    async with _client(f"http://127.0.0.1:{port}") as http, _client(wardlight) as announcing:
         clinic = Clinic(http, rate, len(staff))
         workers = [
             Worker(clinic, username, role, passwords[username], random.Random(f"{seed_number} {username}"))
             for username, _, _, role in staff
         ]
         jobs = [worker.work() for worker in workers]
-        jobs += [_guess(http, data, [worker.username for worker in workers]), _take(http, data, workers[-1])]
-        jobs += [_burn(data), _report(clinic)]
+        jobs += misdeeds.all_of(data, http, announcing, passwords)
+        jobs.append(_report(clinic))
         everybody = asyncio.gather(*jobs)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, everybody.cancel)
@@ -190,58 +192,15 @@ async def _work(data: Path, port: int, passwords: dict[str, str], seed_number: i
 
 
 @asynccontextmanager
-async def _client(port: int) -> AsyncIterator[httpx.AsyncClient]:
+async def _client(address: str) -> AsyncIterator[httpx.AsyncClient]:
     # Nothing between us and 127.0.0.1: proxies and certificates would only cost time.
     async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{port}",
+        base_url=address,
         timeout=15.0,
         trust_env=False,
         verify=False,  # noqa: S501
     ) as http:
         yield http
-
-
-async def _during(data: Path, fault: str, pause: float) -> AsyncIterator[None]:
-    """Come round every `pause` seconds while a fault lasts, for ever."""
-    faults = Faults(data)
-    while True:
-        if faults.active(fault):
-            yield
-            await asyncio.sleep(pause)
-        else:
-            await asyncio.sleep(0.5)
-
-
-async def _guess(http: httpx.AsyncClient, data: Path, usernames: list[str]) -> None:
-    """Try wrong passwords from one address: the fault failed-logins."""
-    chance, headers = random.Random(1), {"X-Forwarded-For": "203.0.113.66", "User-Agent": "python-requests/2.19"}
-    async for _ in _during(data, "failed-logins", 1.0):
-        guess = {"username": chance.choice(usernames), "password": f"password{chance.randrange(1000)}"}
-        with suppress(httpx.TransportError):
-            await http.post("/session", json=guess, headers=headers)
-
-
-async def _take(http: httpx.AsyncClient, data: Path, thief: Worker) -> None:
-    """Export everything, again and again: the fault mass-export."""
-    headers = {"X-Forwarded-For": "10.20.3.99", "User-Agent": "curl/7.88.1"}
-    async for _ in _during(data, "mass-export", 5.0):
-        with suppress(httpx.TransportError):
-            if "Authorization" not in headers:
-                credentials = {"username": thief.username, "password": thief.password}
-                answer = await http.post("/session", json=credentials, headers=headers)
-                if answer.is_success:
-                    headers["Authorization"] = f"Bearer {answer.json()['token']}"
-            exported = await http.get("/patients/export", params={"limit": 5000}, headers=headers)
-            if exported.status_code == 401:
-                headers.pop("Authorization", None)
-
-
-async def _burn(data: Path) -> None:
-    """Keep every core busy: the fault cpu-burn. The processes end by themselves."""
-    async for _ in _during(data, "cpu-burn", 0.5):
-        command = [sys.executable, "-m", "willow_clinic.burn", str(data), str(os.getpid())]
-        burning = [await asyncio.create_subprocess_exec(*command) for _ in range(os.cpu_count() or 1)]
-        await asyncio.gather(*(process.wait() for process in burning))
 
 
 async def _report(clinic: Clinic) -> None:

@@ -66,7 +66,7 @@ class Client:
     """A connection from this application to Wardlight."""
 
     def __init__(self, resource: Mapping[str, str], endpoint: str, registry: CollectorRegistry) -> None:
-        self.metrics = Metrics(registry)
+        self.metrics = Metrics(registry, resource.get("service.version", ""))
         self._provider = LoggerProvider(Resource.create(dict(resource)), shutdown_on_exit=False)
         self._provider.add_log_record_processor(
             Outbox(f"{endpoint.rstrip('/')}/v1/logs", capacity=CAPACITY, count=self._count_records)

@@ -5,6 +5,7 @@
 | `user_login`, `user_logout` | `user.login`, `user.logout` | security |
 | `session_start`, `session_end` | `session.start`, `session.end` | security |
 | `permission_denied` | `permission.denied` | security |
+| `role_granted` | `role.granted` | security |
 | `feature_use` | `feature.use` | application |
 | `record_access` | `record.access` | audit |
 | `record_export` | `record.export`, one for each patient | audit |
@@ -138,6 +139,16 @@ def permission_denied(permission: str) -> None:
             f"permission denied: {permission}",
             {"event.name": "permission.denied", "event.outcome": "failure", "permission.name": permission},
             severity=SeverityNumber.WARN,
+        )
+
+
+def role_granted(role: str, *, to: str) -> None:
+    """Say that the one at work gave somebody a role."""
+    if found := client():
+        found.send(
+            "security",
+            f"role granted: {role}",
+            {"event.name": "role.granted", "event.outcome": "success", "role.name": role, "role.user": to},
         )
 
 

@@ -56,9 +56,9 @@ class Recent:
 
 
 class Metrics:
-    """All metrics of one application, in one registry."""
+    """All metrics of one application, in one registry; `version` is the application's."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, version: str = "") -> None:
         self.registry = registry
         self.users = Recent(USERS_WINDOW)
         self.sessions = Recent(SESSION_WINDOW)
@@ -83,9 +83,12 @@ class Metrics:
         sessions.set_function(self.sessions.count)
         users = Gauge("app_users_active", "Distinct users in the last 5 minutes", registry=registry)
         users.set_function(self.users.count)
+        build = Gauge("app_build_info", "1, for the version that runs", ["version"], registry=registry)
+        if version:
+            build.labels(version).set(1)
         self._all: tuple[Collector, ...] = (
             *(self.requests, self.logins, self.features, self.accesses, self.exported, self.errors, self.sent),
-            *(sessions, users),
+            *(sessions, users, build),
         )
         for outcome in ("sent", "dropped", "failed"):
             self.sent.labels(outcome)

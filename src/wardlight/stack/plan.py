@@ -256,7 +256,7 @@ def _demo(settings: Settings, layout: Layout) -> list[Part]:
         ),
         Part(
             name="traffic",
-            command=_python(clinic, "traffic", *data, "--port", app),
+            command=_python(clinic, "traffic", *data, "--port", app, "--wardlight", server),
             after=("application",),
         ),
     ]
