@@ -45,9 +45,8 @@ def row(entry: Entry) -> Told:
 def sentence(event: AuditEvent) -> str:
     """Say in a few words what happened, without anybody's name.
 
-    >>> login = [Concept(coding=[Coding(system=DCM, code=code)]) for code in ("110114", "110122")]
-    >>> sentence(AuditEvent(type=login[:1], subtype=login[1:], outcome="8"))
-    'User Authentication: Login (failed)'
+    >>> sentence(AuditEvent(type=[Concept(text="Disclosure")], outcome="8"))
+    'Disclosure (failed)'
     """
     resource, _ = acted_on(event)
     if resource and event.action in _VERBS and _is_access(event):
