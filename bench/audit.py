@@ -195,8 +195,9 @@ def projected(directory: Path, count: int) -> dict[str, float]:
     """Append entries to a ledger, then project all of them."""
     ledger = Ledger(directory / "ledger" / "log", "bench.example/ledger", SystemClock())
     entries = [text.encode() for text in made(count)]
-    for first in range(0, count, 5000):
-        ledger.append([ledger.entry(one, bytes(16)) for one in entries[first : first + 5000]])
+    for first in range(0, count, 20_000):
+        ledger.append([ledger.entry(one, bytes(16)) for one in entries[first : first + 20_000]])
+        ledger.settle(60)
     store = EmbeddedStore(directory / "logs")
     projection = Projection(ledger, store, CollectorRegistry())
     processor, start = time.process_time(), time.perf_counter()
