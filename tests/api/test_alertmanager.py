@@ -16,6 +16,10 @@ from wardlight.api import alertmanager
 from wardlight.api import incidents as incidents_api
 from wardlight.clock import ManualClock
 from wardlight.incidents import Incidents
+from wardlight.incidents.alertmanager import Alertmanager
+from wardlight.incidents.history import History
+from wardlight.incidents.links import Places
+from wardlight.incidents.silences import Silences
 from wardlight.problems import Problem
 from wardlight.store.state import State
 
@@ -32,7 +36,9 @@ async def client(state: State) -> AsyncIterator[AsyncClient]:
     incidents = Incidents(state, ManualClock())
     app = FastAPI()
     app.include_router(alertmanager.router(incidents))
-    app.include_router(incidents_api.router(incidents))
+    nobody = Alertmanager("http://127.0.0.1:9")
+    silences = Silences(nobody, incidents, ManualClock())
+    app.include_router(incidents_api.router(incidents, silences, History(state), Places()))
 
     @app.exception_handler(Problem)
     def told(request: Request, problem: Problem) -> JSONResponse:
@@ -40,6 +46,7 @@ async def client(state: State) -> AsyncIterator[AsyncClient]:
 
     async with AsyncClient(transport=ASGITransport(app), base_url="http://wardlight.test") as client:
         yield client
+    nobody.close()
 
 
 def notice(**changes: Any) -> dict[str, Any]:
@@ -126,7 +133,7 @@ async def test_the_end_resolves_it(client: AsyncClient) -> None:
     await client.post("/api/v1/alertmanager", json=notice())
     over = alert(status="resolved", endsAt="2026-01-01T12:05:00Z")
     await client.post("/api/v1/alertmanager", json=notice(status="resolved", alerts=[over]))
-    assert (await client.get("/api/v1/incidents?state=open")).json() == {"incidents": []}
+    assert (await client.get("/api/v1/incidents?state=open")).json() == {"incidents": [], "total": 0}
     (incident,) = (await client.get("/api/v1/incidents?state=resolved")).json()["incidents"]
     assert incident["ended"] == "2026-01-01T12:05:00Z"
 
@@ -150,6 +157,23 @@ async def test_fields_we_do_not_know_are_let_pass(client: AsyncClient) -> None:
         ({"alerts": [alert(startsAt="2026-01-01T12:00:00")]}, "$.alerts[0].startsAt"),
         ({"alerts": [alert(fingerprint=None)]}, "$.alerts[0].fingerprint"),
         ({"truncatedAlerts": -1}, "$.truncatedAlerts"),
+        ({"truncatedAlerts": "many"}, "$.truncatedAlerts"),
+        ({"groupKey": 7}, "$.groupKey"),
+        ({"groupKey": None}, "$.groupKey"),
+        ({"status": "FIRING"}, "$.status"),
+        ({"alerts": None}, "$.alerts"),
+        ({"alerts": {"0": alert()}}, "$.alerts"),
+        ({"alerts": [None]}, "$.alerts[0]"),
+        ({"alerts": [alert(), []]}, "$.alerts[1]"),
+        ({"alerts": [alert(status="pending")]}, "$.alerts[0].status"),
+        ({"alerts": [alert(labels=None)]}, "$.alerts[0].labels"),
+        ({"alerts": [alert(labels={"a": ["b"]})]}, "$.alerts[0].labels[...]"),
+        ({"alerts": [alert(annotations={"a": None})]}, "$.alerts[0].annotations[...]"),
+        ({"alerts": [alert(fingerprint="")]}, "$.alerts[0].fingerprint"),
+        ({"alerts": [alert(endsAt="")]}, "$.alerts[0].endsAt"),
+        ({"alerts": [alert(endsAt="2026-02-30T00:00:00Z")]}, "$.alerts[0].endsAt"),
+        ({"alerts": [alert(startsAt=1767268800)]}, "$.alerts[0].startsAt"),
+        ({"alerts": [alert(generatorURL=1)]}, "$.alerts[0].generatorURL"),
         ({"alerts": [alert(startsAt="0001-01-01T00:00:00+14:00")]}, "years 1 to 9999"),
     ],
 )
@@ -159,6 +183,25 @@ async def test_a_malformed_notice_is_refused_by_the_name_of_its_field(
     answer = await client.post("/api/v1/alertmanager", json=notice(**changes))
     assert answer.status_code == 400
     assert named in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x00b", "\U0001f600" * 1000, "\u202e", "x" * 1_000_000, "'; DROP TABLE incidents; --"]
+)
+async def test_odd_text_is_kept_as_it_is(client: AsyncClient, text: str) -> None:
+    odd = alert(labels={"alertname": text}, annotations={"summary": text})
+    assert (await client.post("/api/v1/alertmanager", json=notice(groupKey=text, alerts=[odd]))).status_code == 204
+    found = (await client.get("/api/v1/incidents/1")).json()
+    assert (found["group_key"], found["labels"], found["annotations"]) == (text, odd["labels"], odd["annotations"])
+
+
+@pytest.mark.parametrize("field", ["groupKey", "fingerprint", "alertname"])
+async def test_half_a_character_is_refused(client: AsyncClient, field: str) -> None:
+    sent = json.dumps(notice(groupKey="groupKey", alerts=[alert(fingerprint="fingerprint", labels={"a": "alertname"})]))
+    broken = sent.replace(f': "{field}"', ': "\\ud800"', 1)
+    assert broken != sent
+    assert (await client.post("/api/v1/alertmanager", content=broken)).status_code == 400
+    assert (await client.get("/api/v1/incidents?state=all")).json()["total"] == 0
 
 
 @pytest.mark.parametrize("missing", ["version", "groupKey", "status", "alerts"])
@@ -178,7 +221,7 @@ async def test_what_is_no_notice_is_refused(client: AsyncClient, body: bytes) ->
 
 async def test_a_refused_notice_leaves_nothing(client: AsyncClient) -> None:
     await client.post("/api/v1/alertmanager", json=notice(alerts=[alert(), alert(startsAt="noon")]))
-    assert (await client.get("/api/v1/incidents?state=all")).json() == {"incidents": []}
+    assert (await client.get("/api/v1/incidents?state=all")).json() == {"incidents": [], "total": 0}
 
 
 async def test_a_notice_that_is_too_large_is_refused_with_the_remedy(

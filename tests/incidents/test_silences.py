@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +16,7 @@ from wardlight.problems import BadInput, NotFound, Unavailable
 
 
 @pytest.fixture
-def silences(alertmanager: Alertmanager, incidents: Incidents, clock: ManualClock) -> Iterator[Silences]:
+def silences(alertmanager: Alertmanager, incidents: Incidents, clock: ManualClock) -> Silences:
     incidents.receive(firing(alert(instance="one"), alert("b", instance="two")))
     return Silences(alertmanager, incidents, clock)
 

@@ -76,7 +76,6 @@ class Watch:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            self._alertmanager.close()
 
     def look(self) -> bool:
         """Compare once; say whether it could be done. A failure is told once, and counted."""

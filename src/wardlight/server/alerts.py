@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wardlight import console
 from wardlight.api import alertmanager, incidents
 from wardlight.incidents import Incidents
 from wardlight.incidents.alertmanager import Alertmanager
@@ -31,10 +32,12 @@ def build(ground: Ground) -> Alerts:
     ground.opened.callback(manager.close)
     watch = Watch(manager, kept, history, clock, ground.registry)
     places = Places(prometheus=stack.prometheus_url, grafana=stack.grafana)
+    silences = Silences(manager, kept, clock)
     wing = Wing(
         routers=[
             alertmanager.router(kept),
-            incidents.router(kept, Silences(manager, kept, clock), history, places),
+            incidents.router(kept, silences, history, places),
+            console.incidents_router(console.Desk(kept, silences, places, clock)),
         ],
         running=[watch.running],
     )
