@@ -19,6 +19,7 @@ from tests.changes.conftest import Logged, announce
 
 from wardlight.alertmanager import Silences
 from wardlight.changes import Keeper, Windows
+from wardlight.changes.grafana import Grafana
 from wardlight.clock import ManualClock, SystemClock
 from wardlight.store.state import State
 
@@ -73,6 +74,8 @@ class Line(httpx.HTTPTransport):
 class House:
     """What a server does, with a clock that is moved from the real time on: Alertmanager has no other."""
 
+    grafana: Grafana | None = None
+
     def __init__(self, data: Path, alertmanager: str, logged: Logged) -> None:
         self.alertmanager = alertmanager
         self.clock = ManualClock(SystemClock().now_ns())
@@ -88,7 +91,7 @@ class House:
         self.line = Line()
         self.silencer._client = httpx.Client(transport=self.line)
         self.keeper = Keeper(
-            self.windows, self.silencer, None, self.clock, registry=self.registry,
+            self.windows, self.silencer, self.grafana, self.clock, registry=self.registry,
             log=lambda *event: self.logged.append(event),
         )  # fmt: skip
 
@@ -251,3 +254,13 @@ def test_alertmanager_away_is_no_end_of_the_world(tmp_path: Path, logged: Logged
     assert house.failures() == 3  # at 0, 1 and 3 seconds
     assert window.starts.tzinfo == UTC
     house.stop()
+
+
+def test_grafana_away_is_told_and_the_window_is_silenced_all_the_same(house: House) -> None:
+    house.grafana = Grafana("http://127.0.0.1:9")  # the discard port: nobody answers
+    house.restart()
+    window = announce(house.windows, 0)
+    house.keeper.look()
+    assert len(house.silences(window.mark)) == 1
+    assert house.windows.get(window.id).problem == "not annotated: Grafana doesn't answer: ConnectError"
+    house.grafana.close()
