@@ -15,9 +15,9 @@ Asked = TypeVar("Asked")
 _POLL_SECONDS = 0.2
 
 
-async def asked(request: Request, cancel: Callable[[str], None], ask: Callable[[str], Asked]) -> Asked:
-    """Ask under a tag; when the client hangs up, `cancel` is called with it."""
-    tag = f"ask:{secrets.token_hex(8)}"
+async def asked(request: Request, cancel: Callable[[str], None], ask: Callable[[str], Asked], tag: str = "") -> Asked:
+    """Ask under a tag, of its own if none is given; when the client hangs up, `cancel` is called with it."""
+    tag = tag or f"ask:{secrets.token_hex(8)}"
     asking = asyncio.ensure_future(anyio.to_thread.run_sync(ask, tag))
     while not asking.done():
         await asyncio.wait({asking}, timeout=_POLL_SECONDS)

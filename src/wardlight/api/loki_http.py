@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import gzip
 import secrets
@@ -10,10 +9,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
-import anyio
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from wardlight.api import asking
 from wardlight.problems import Problem
 from wardlight.query import QueryService, Reader
 
@@ -23,7 +22,6 @@ Endpoint = Callable[..., Awaitable[Response]]
 PREFIX = "/loki/api/v1"
 _GZIP_FROM = 1024
 _FORM = "application/x-www-form-urlencoded"
-_POLL_SECONDS = 0.2
 
 
 class Parameters(Mapping[str, str]):
@@ -64,12 +62,7 @@ def reader_of(headers: Mapping[str, str], client: str) -> Reader:
 async def asked(request: Request, service: QueryService, ask: Callable[[Reader], Asked]) -> Asked:
     """Ask in a thread of its own; when the client hangs up, the engine's queries are stopped."""
     reader = reader_of(request.headers, request.client.host if request.client else "")
-    asking = asyncio.ensure_future(anyio.to_thread.run_sync(ask, reader))
-    while not asking.done():
-        await asyncio.wait({asking}, timeout=_POLL_SECONDS)
-        if not asking.done() and await request.is_disconnected():
-            await anyio.to_thread.run_sync(service.cancel, reader.tag)
-    return await asking
+    return await asking.asked(request, service.cancel, lambda _tag: ask(reader), reader.tag)
 
 
 def by_get_and_post(routes: APIRouter, path: str, endpoint: Endpoint) -> None:
