@@ -154,6 +154,10 @@ class Stack(Section, frozen=True):
     blackbox_exporter_port: Port = 9115
     metrics_days: Days = 30
     """How long Prometheus keeps its metrics."""
+    emergency: str = ""
+    """Whom Alertmanager tells itself when Wardlight is down: an e-mail address, or the URL of a webhook; empty: nobody."""
+    smtp: str = ""
+    """Mail server for that, as `smtps://user:password@host:587`; `smtp://` doesn't insist on TLS."""
 
     @property
     def prometheus_url(self) -> str:

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--wardlight", default=WARDLIGHT, help="where records go")
     made = command("traffic", _traffic, "let the staff work")
     made.add_argument("--port", type=int, required=True, help="the application's port")
-    made.add_argument("--wardlight", default=WARDLIGHT, help="where deployments and maintenance are told")
+    made.add_argument("--wardlight", default=WARDLIGHT, help="where deployments are told")
     made.add_argument("--seed", type=int, default=1)
     made.add_argument("--rate", type=float, default=3.0, help="requests a second, all together")
     made = command("break", _break, "break something for a while")

@@ -117,7 +117,7 @@ FAULTS = {
         ),
         Fault(
             "maintenance-window",
-            "A maintenance window is announced that begins now.",
+            "A maintenance window is announced to Wardlight that begins now.",
             "MaintenanceWindow",
             "info",
         ),

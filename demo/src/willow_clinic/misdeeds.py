@@ -9,9 +9,8 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -40,7 +39,7 @@ def all_of(
         _read(faults, "permission-denials", 0.1, somebody("front_desk", "10.20.0.4")),
         _read(faults, "chart-browsing", 0.2, somebody("nurse", "10.20.2.31")),
         _promote(faults, somebody("administrator", "10.20.3.99"), people["front_desk"][0]),
-        _announce(faults, wardlight),
+        _deploy(faults, wardlight),
         _burn(data, faults),
     ]
 
@@ -133,27 +132,13 @@ async def _promote(faults: Faults, administrator: Somebody, username: str) -> No
         await administrator.ask("PUT", f"/staff/{username}/role", {"role": "administrator" if begun else "front_desk"})
 
 
-async def _announce(faults: Faults, wardlight: httpx.AsyncClient) -> None:
-    """Tell Wardlight of a deployment and of maintenance: the faults of these names."""
-
-    async def tell(fault: str, path: str) -> None:
-        async for begun in _once(faults, fault):
-            if begun:
-                with suppress(httpx.TransportError):
-                    await wardlight.post(path, json=_news(fault))
-
-    await asyncio.gather(tell("deployment", "/api/v1/deployments"), tell("maintenance-window", "/api/v1/maintenance"))
-
-
-def _news(fault: str) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    if fault == "deployment":
-        return {"service": "willow-billing", "version": f"{now:%y.%j.%H%M%S}"}
-    return {
-        "title": "The clinic's printers get new firmware",
-        "starts": now.isoformat(),
-        "ends": (now + timedelta(minutes=2)).isoformat(),
-    }
+async def _deploy(faults: Faults, wardlight: httpx.AsyncClient) -> None:
+    """Tell Wardlight of a deployment: the fault deployment."""
+    async for begun in _once(faults, "deployment"):
+        if begun:
+            told = {"service": "willow-billing", "version": f"{datetime.now(UTC):%y.%j.%H%M%S}", "by": "release robot"}
+            with suppress(httpx.TransportError):
+                await wardlight.post("/api/v1/deployments", json=told)
 
 
 async def _burn(data: Path, faults: Faults) -> None:

@@ -163,7 +163,7 @@ TASKS: dict[str, tuple[Callable[[Worker], Awaitable[None]], ...]] = {
 def run(data: Path, port: int, wardlight: str, *, seed_number: int, rate: float) -> None:
     """Let everybody work until SIGTERM or SIGINT; `rate` is requests a second, all together.
 
-    `wardlight` is where deployments and maintenance are announced.
+    `wardlight` is where deployments are told.
     """
     while not (data / "staff.json").exists():  # the database makes it up on first start
         time.sleep(0.5)

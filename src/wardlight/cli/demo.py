@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
-from wardlight.cli import options
+from wardlight.cli import options, owner
 from wardlight.stack.layout import Layout
 
 
@@ -23,6 +24,8 @@ def demo() -> None:
 def break_(name: str, data: Path) -> None:
     """Provoke the fault NAME; it ends by itself after some minutes."""
     _clinic(data, "break", name)
+    if name == "maintenance-window":
+        _announce(data)
 
 
 @demo.command()
@@ -44,4 +47,22 @@ def list_(data: Path, *, as_json: bool) -> None:
 def _clinic(data: Path, *arguments: str) -> None:
     """Hand a command to the clinic, which is an application like a customer's: we don't import it."""
     command = [sys.executable, "-P", "-m", "willow_clinic", *arguments, "--data", str(Layout(data).demo)]
-    sys.exit(subprocess.run(command, check=False).returncode)
+    if code := subprocess.run(command, check=False).returncode:
+        sys.exit(code)
+
+
+def _announce(data: Path) -> None:
+    """Announce maintenance, which only the data directory's owner may; it begins at once and silences nothing real."""
+    now = datetime.now(UTC)
+    owner.ask(
+        data,
+        "POST",
+        "/api/v1/maintenance",
+        {
+            "what": "The clinic's printers get new firmware",
+            "matchers": ["service=willow-printers"],
+            "starts": now.isoformat(),
+            "ends": (now + timedelta(minutes=2)).isoformat(),
+            "by": "willow-clinic",
+        },
+    )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from wardlight.config import Platform, Settings
+from wardlight.config import Platform, Settings, Stack
 from wardlight.problems import BadConfig
 from wardlight.stack.layout import Layout, unprivileged
 from wardlight.stack.plan import Part, watched
@@ -37,11 +38,11 @@ def render(parts: Sequence[Part], settings: Settings, layout: Layout, *, demo: b
     }
     for stale in (room["prometheus"] / "rules").glob("*.yml"):
         stale.unlink()
-    for rules in rule_files():
+    for rules in rule_files(demo=demo):
         _write(room["prometheus"] / "rules" / rules.name, rules.read_text())
     _write(room["prometheus"] / "prometheus.yml", prometheus(by_name, platform))
     webhook = f"{by_name['wardlight'].url}/api/v1/alertmanager"
-    _write(room["alertmanager"] / "alertmanager.yml", alertmanager(webhook))
+    _write(room["alertmanager"] / "alertmanager.yml", alertmanager(webhook, settings.stack))
     _write(room["blackbox_exporter"] / "blackbox.yml", (_HERE / "blackbox.yml").read_text())
     if "postgres_exporter" in room:
         _write(room["postgres_exporter"] / "queries.yml", (_HERE / "queries.yml").read_text())
@@ -51,9 +52,9 @@ def render(parts: Sequence[Part], settings: Settings, layout: Layout, *, demo: b
     _check(layout)
 
 
-def rule_files() -> list[Path]:
-    """List the alert rules that come with Wardlight."""
-    return sorted(Path(str(_HERE / "rules")).glob("*.yml"))
+def rule_files(*, demo: bool = True) -> list[Path]:
+    """List the alert rules that come with Wardlight; those of the demo too, or not."""
+    return [path for path in sorted(Path(str(_HERE / "rules")).glob("*.yml")) if demo or path.stem != "demo"]
 
 
 def prometheus(parts: Mapping[str, Part], platform: Platform) -> dict[str, Any]:
@@ -111,36 +112,76 @@ def _split(part: Part) -> tuple[str, str, str]:
     return url.netloc, url.scheme, url.path.rstrip("/")
 
 
-def alertmanager(webhook: str) -> dict[str, Any]:
-    """Compose alertmanager.yml: every alert to Wardlight, but those about Wardlight itself to the emergency contact."""
+def alertmanager(webhook: str, stack: Stack) -> dict[str, Any]:
+    """Compose alertmanager.yml: every alert to Wardlight, but those about Wardlight itself to the emergency contact.
+
+    Raises BadConfig when the emergency contact can't be told.
+    """
 
     def route(matcher: str, wait: str, interval: str, repeat: str, to: str = "wardlight") -> dict[str, Any]:
         only = {"matchers": [matcher]} if matcher else {}
         return {"receiver": to, **only, "group_wait": wait, "group_interval": interval, "repeat_interval": repeat}
 
-    behind = "PatientRecordsUnreadable|ProbeFailed|SlowRequests|ErrorBurst"
+    # The dead man's switch: its repeat must be due at every flush. People get a sign of life a day.
+    alive = "24h" if "://" not in stack.emergency else "50s"
     return {
         "route": {
             **route("", "30s", "5m", "12h"),
             "group_by": ["alertname", "job"],
             "routes": [
-                # The dead man's switch: its repeat must be due at every flush.
-                route('alertname="Watchdog"', "0s", "1m", "50s", to="emergency") | {"continue": True},
+                route('alertname="Watchdog"', "0s", "1m", alive, to="emergency") | {"continue": True},
                 route('alertname="Watchdog"', "0s", "1m", "50s"),
                 route('alertname="WardlightDown"', "1s", "10s", "1h", to="emergency"),
                 route('severity="critical"', "1s", "10s", "1h"),
                 route('severity="warning"', "10s", "1m", "4h"),
+                route('severity="info"', "10s", "5m", "168h"),
             ],
         },
         "inhibit_rules": [
-            {"source_matchers": ['alertname="DatabaseDown"'], "target_matchers": [f'alertname=~"{behind}"']},
-            {"source_matchers": ['alertname="ApplicationDown"'], "target_matchers": [f'alertname=~"{behind}"']},
+            {"source_matchers": [f'alertname="{cause}"'], "target_matchers": [f'alertname=~"{effects}"']}
+            for cause, effects in _INHIBITED.items()
         ],
         "receivers": [
             {"name": "wardlight", "webhook_configs": [{"url": webhook, "send_resolved": True, "max_alerts": 10_000}]},
-            {"name": "emergency"},
+            {"name": "emergency", **_contact(stack)},
         ],
     }
+
+
+_FAILING = "RecordReadsFailing|ErrorBurst|SloBurningFast|SloBurningSlowly|SlowRequests|SlowerThanUsual|UnusualActivity"
+_INHIBITED = {
+    "DatabaseDown": f"PatientRecordsUnreadable|ProbeFailed|DatabaseConnectionsHigh|{_FAILING}",
+    "ApplicationDown": f"PatientRecordsUnreadable|ProbeFailed|{_FAILING}",
+    "PatientRecordsUnreadable": _FAILING,
+    "ErrorBurst": "SloBurningFast|SloBurningSlowly",
+    "SloBurningFast": "SloBurningSlowly",
+    "BruteForceSucceeded": "FailedLogins",
+    "LogStoreDiskFull": "LogStoreDiskFilling",
+}
+"""While the one fires, nobody is told of the others: they follow from it."""
+
+
+def _contact(stack: Stack) -> dict[str, Any]:
+    """Say how the emergency contact is told."""
+    if not stack.emergency:
+        return {}
+    if urlsplit(stack.emergency).scheme in {"http", "https"}:
+        return {"webhook_configs": [{"url": stack.emergency, "send_resolved": True}]}
+    if not re.fullmatch(r"[^@\s:/]+@[^@\s:/]+", stack.emergency):
+        raise BadConfig("setting stack.emergency is neither an e-mail address nor the URL of a webhook")
+    server = urlsplit(stack.smtp)
+    if server.scheme not in {"smtp", "smtps"} or not server.hostname:
+        raise BadConfig("setting stack.smtp must name a mail server, as smtps://user:password@host:587")
+    user, password = unquote(server.username or ""), unquote(server.password or "")
+    tls = server.scheme == "smtps"
+    mail = {
+        "to": stack.emergency,
+        "from": user if "@" in user else f"wardlight@{server.hostname}",
+        "smarthost": f"{server.hostname}:{server.port or (587 if tls else 25)}",
+        "require_tls": tls,
+        "send_resolved": True,
+    }
+    return {"email_configs": [mail | ({"auth_username": user, "auth_password": password} if user else {})]}
 
 
 def grafana(parts: Mapping[str, Part]) -> dict[str, Any]:

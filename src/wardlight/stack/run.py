@@ -99,7 +99,9 @@ async def _settled(supervisor: Supervisor, layout: Layout) -> health.Report:
 
 
 def _tell_elsewhere(settings: Settings, layout: Layout, say: Say) -> None:
-    """Say what must be configured in the parts that run elsewhere."""
+    """Say what must be configured in the parts that run elsewhere, and who isn't told."""
+    if not settings.stack.emergency:
+        say("nobody is told when Wardlight itself is down: setting stack.emergency")
     if settings.stack.prometheus:
         room = layout.room("prometheus")
         say(f"Prometheus runs at {settings.stack.prometheus}: it needs the rules and jobs in {room}")
