@@ -49,14 +49,23 @@ START = 1_767_225_600_000_000_000
 
 
 def records(
-    rows: int, *, seed: int = 7, start: int = START, span_ns: int = 3600 * 10**9, chunk: int = 50_000
+    rows: int,
+    *,
+    seed: int = 7,
+    start: int = START,
+    span_ns: int = 3600 * 10**9,
+    chunk: int = 50_000,
+    audit: bool = True,
 ) -> Iterator[Decoded]:
-    """Yield `rows` records in batches of `chunk`, evenly over `span_ns` from `start`."""
+    """Yield `rows` records in batches of `chunk`, evenly over `span_ns` from `start`.
+
+    Without `audit`, record accesses are of kind `application`, and so only logs.
+    """
     rng = np.random.default_rng(seed)
     for at in range(0, rows, chunk):
         size = min(chunk, rows - at)
         ts = start + np.arange(at, at + size) * (span_ns // rows)
-        yield _batch(rng, ts)
+        yield _batch(rng, ts, audit=audit)
 
 
 def _pick(rng: np.random.Generator, words: tuple[str, ...], size: int) -> pa.Array:
@@ -71,7 +80,7 @@ def _hex(raw: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> pa.Array:
     return pa.array([text[at : at + width] for at in range(0, len(text), width)])
 
 
-def _batch(rng: np.random.Generator, ts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Decoded:
+def _batch(rng: np.random.Generator, ts: np.ndarray[tuple[int, ...], np.dtype[np.int64]], *, audit: bool) -> Decoded:
     size = len(ts)
     form = rng.choice(len(FORMS), size, p=WEIGHTS)
     blanks = [_pick(rng, SUBJECTS, size), _pick(rng, PURPOSES, size)]
@@ -84,6 +93,9 @@ def _batch(rng: np.random.Generator, ts: np.ndarray[tuple[int, ...], np.dtype[np
     body = pc.binary_join_element_wise(*columns, "")
     severity = np.array([form[1] for form in FORMS], np.uint8)[form]
     kind = np.array([KINDS.index(form[0]) for form in FORMS], np.int8)[form]
+    accesses = pa.array(kind == KINDS.index("audit"))
+    if not audit:
+        kind[accesses] = KINDS.index("application")
     service = rng.integers(0, len(SERVICES), size)
     labels = [
         stream_of({"service_name": name, "host_name": f"app-{at % 3}", "level": LEVELS[level], "kind": k})
@@ -114,7 +126,7 @@ def _batch(rng: np.random.Generator, ts: np.ndarray[tuple[int, ...], np.dtype[np
                 pa.array([row.tobytes() for row in rng.integers(0, 256, (size, 16), np.uint8)], pa.binary(16)),
                 pa.array([row.tobytes() for row in rng.integers(0, 256, (size, 8), np.uint8)], pa.binary(8)),
                 pc.binary_join_element_wise("u", pa.array(rng.integers(0, 400, size)).cast(pa.string()), ""),
-                pc.if_else(pa.array(kind == KINDS.index("audit")), pc.binary_join_element_wise("p", patient, ""), ""),
+                pc.if_else(accesses, pc.binary_join_element_wise("p", patient, ""), ""),
                 attributes,
             ],
             schema=SCHEMA,

@@ -38,10 +38,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     print(f"making {options.records:,} records …", file=sys.stderr)
-    payloads = make_payloads(options.records)
+    payloads = make_payloads(options.records, audit=False)
+    accesses = make_payloads(options.records // 4, audit=True)
     results: dict[str, list[float]] = {}
     for _ in range(options.runs):
-        for name, value in one_run(payloads, options.seconds, text_index=not options.no_text_index).items():
+        for name, value in one_run(payloads, accesses, options.seconds, text_index=not options.no_text_index).items():
             results.setdefault(name, []).append(value)
     medians = {name: statistics.median(values) for name, values in results.items()}
     medians["of the engine alone"] = medians["records/s"] / medians["engine alone, records/s"]
@@ -52,13 +53,15 @@ def main() -> None:
             print(f"{name:36} {value:14,.2f}")
 
 
-def one_run(payloads: list[bytes], seconds: float, *, text_index: bool) -> dict[str, float]:
-    """Measure the server at saturation, then at half of that, then the engine alone."""
+def one_run(payloads: list[bytes], accesses: list[bytes], seconds: float, *, text_index: bool) -> dict[str, float]:
+    """Measure the server at saturation, at half of that, and with record accesses; then the engine alone."""
     with tempfile.TemporaryDirectory() as directory, server(Path(directory), text_index=text_index) as (url, process):
+        before = sum(process.cpu_times()[:2])
         full = load(url, payloads, seconds, rate=0)
-        cpu = sum(process.cpu_times()[:2])
+        cpu = sum(process.cpu_times()[:2]) - before
         half = load(url, payloads, seconds / 3, rate=full["records/s"] / 2)
         memory = process.memory_info().rss / 1e6
+        audited = load(url, accesses, seconds / 3, rate=0)
     alone = engine_alone(seconds / 3, text_index=text_index)
     return peers(payloads, seconds / 3) | {
         "records/s": full["records/s"],
@@ -69,6 +72,7 @@ def one_run(payloads: list[bytes], seconds: float, *, text_index: bool) -> dict[
         "at half load, ack p50 ms": half["p50"],
         "at half load, ack p99 ms": half["p99"],
         "memory MB": memory,
+        "with 7 % record accesses, records/s": audited["records/s"],
         "engine alone, records/s": alone,
     }
 
@@ -149,9 +153,10 @@ def wait_for(url: str) -> None:
     sys.exit(f"{url} doesn't answer")
 
 
-def make_payloads(records: int) -> list[bytes]:
+def make_payloads(records: int, *, audit: bool) -> list[bytes]:
     """Write the corpus as gzipped OTLP requests, on all cores."""
-    parts = [batch.slice(at, REQUEST) for batch in corpus.records(records) for at in range(0, batch.num_rows, REQUEST)]
+    batches = corpus.records(records, audit=audit)
+    parts = [batch.slice(at, REQUEST) for batch in batches for at in range(0, batch.num_rows, REQUEST)]
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         return pool.map(corpus.gzipped, parts, chunksize=20)
 
@@ -251,7 +256,7 @@ def engine_alone(seconds: float, *, text_index: bool) -> float:
 def _engine_alone(seconds: float, text_index: bool, pipe: object) -> None:
     from wardlight.store.embedded import EmbeddedStore
 
-    batches = list(corpus.records(400_000))
+    batches = list(corpus.records(400_000, audit=False))
     with tempfile.TemporaryDirectory() as directory:
         store = EmbeddedStore(Path(directory), text_index=text_index)
         rows, start, at = 0, time.perf_counter(), 0

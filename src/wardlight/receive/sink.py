@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from wardlight.audit.rows import entries_of
@@ -18,6 +20,8 @@ from wardlight.receive.together import Together
 from wardlight.records import KINDS, Decoded
 from wardlight.store.commit import GroupCommit
 from wardlight.store.seen import Key, Submitted
+
+Written = Submitted[None] | Submitted[range]
 
 _AUDIT = KINDS.index("audit")
 
@@ -34,7 +38,7 @@ class Sink:
         self._books = books
         self._clock = clock
         self._room = room
-        self._audit: Together[tuple[Decoded, Key], Submitted[range]] = Together(self._enter)
+        self._mixed: Together[tuple[Decoded, Key], list[Written]] = Together(self._part)
         books.watch(commits)
 
     def admit(self) -> None:
@@ -51,15 +55,13 @@ class Sink:
         """
         self._books.received(protocol, decoding, sent_bytes)
         self._room()
-        audit, rest = _parted(decoding.batch)
-        submitted: list[Submitted[None] | Submitted[range]] = []
-        if audit is not None:
-            submitted.append(await self._audit.do((audit, key)))
-        if rest is not None:
-            submitted.append(self._commits.submit(rest, key))
+        if _has_audit(decoding.batch):
+            submitted = await self._mixed.do((decoding.batch, key))
+        else:
+            submitted = [self._commits.submit(decoding.batch, key)]
         # Written even when the sender hangs up meanwhile: half of its work is done already.
         await asyncio.shield(asyncio.gather(*(asyncio.wrap_future(one.done) for one in submitted)))
-        if submitted and all(one.repeated for one in submitted):
+        if all(one.repeated for one in submitted):
             self._books.repeated(protocol)
         else:
             self._books.accepted(protocol, decoding)
@@ -68,27 +70,33 @@ class Sink:
         """Count a request that was not taken."""
         self._books.failed(protocol, problem)
 
-    def _enter(self, lot: Sequence[tuple[Decoded, Key]]) -> list[Submitted[range] | Exception]:
-        """Hand the audit records of several requests to the ledger."""
+    def _part(self, lot: Sequence[tuple[Decoded, Key]]) -> list[list[Written] | Exception]:
+        """Hand the audit records of several requests to the ledger, and the others to the store."""
         batches = [batch for batch, _ in lot]
         whole = batches[0] if len(batches) == 1 else Decoded(pa.concat_batches(batches))
-        entries = iter(entries_of(whole, self._clock.now_ns()))
-        results: list[Submitted[range] | Exception] = []
+        audit = _is_audit(whole)
+        entries = iter(entries_of(Decoded(whole.filter(pa.array(audit))), self._clock.now_ns()))
+        rest = whole.filter(pa.array(~audit))
+        results: list[list[Written] | Exception] = []
+        at = before = 0
         for batch, key in lot:
-            own = list(islice(entries, batch.num_rows))
+            accesses = int(audit[at : at + batch.num_rows].sum())
+            others = Decoded(rest.slice(before, batch.num_rows - accesses))
+            at, before = at + batch.num_rows, before + others.num_rows
+            own = list(islice(entries, accesses))
             try:
-                results.append(self._trail.submit(own, key))
+                entered = self._trail.submit(own, key)
+                results.append([entered, self._commits.submit(others, key)] if others.num_rows else [entered])
             except Problem as problem:
                 results.append(problem)
         return results
 
 
-def _parted(batch: Decoded) -> tuple[Decoded | None, Decoded | None]:
-    """Part a batch into its audit records and the others; None where there are none."""
+def _has_audit(batch: Decoded) -> bool:
+    return bool(_is_audit(batch).any())
+
+
+def _is_audit(batch: Decoded) -> npt.NDArray[np.bool_]:
     # Kinds are numbered as in KINDS by whoever makes a batch (`assemble`).
-    audit = batch["kind"].indices.to_numpy(zero_copy_only=False) == _AUDIT
-    if not audit.any():
-        return None, batch
-    if audit.all():
-        return batch, None
-    return Decoded(batch.filter(pa.array(audit))), Decoded(batch.filter(pa.array(~audit)))
+    audit: npt.NDArray[np.bool_] = batch["kind"].indices.to_numpy(zero_copy_only=False) == _AUDIT
+    return audit
