@@ -26,7 +26,7 @@ class Manager:
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, object]:
         self.asked.append(f"{method} {path}")
-        if method == "POST":
+        if method == "POST" and path == "/api/v2/silences":
             self.silences.append(json.loads(body) | {"id": f"silence-{len(self.silences) + 1}"})
             return self.status, {"silenceID": self.silences[-1]["id"]}
         if method == "DELETE":

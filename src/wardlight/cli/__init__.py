@@ -20,7 +20,12 @@ COMMANDS = {
     "ledger": ("wardlight.cli.ledger:ledger", "Check the audit trail, prove entries of it."),
     "audit": ("wardlight.cli.audit:audit", "Ask who opened whose record; write answers to files, with proofs."),
     "logs": ("wardlight.cli.logs:logs", "Ask for log lines in LogQL, or follow new ones."),
+    "incidents": ("wardlight.cli.incidents:incidents", "List incidents, take them on, document them."),
+    "alerts": ("wardlight.cli.alerts:alerts", "Send a test alert down the whole way."),
     "ingest": ("wardlight.cli.ingest:ingest", "Send old log files to a running server."),
+    "heartbeats": ("wardlight.cli.heartbeats:heartbeats", "List jobs that say that they ran; add, pause, remove them."),
+    "maintenance": ("wardlight.cli.maintenance:maintenance", "Announce windows in which alerts are silenced."),
+    "deploy": ("wardlight.cli.deploy:deploy", "Tell that a version of a service was deployed."),
     "demo": ("wardlight.cli.demo:demo", "Break and mend the demo clinic."),
 }
 """Name: where it is (`module:object`), and its line in the help."""
