@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from random import Random
 
 from wardlight.ledger import merkle
 from wardlight.ledger.leaf import Leaf, event_digest, unleaf
@@ -57,11 +58,24 @@ class Verification:
         for number in range(-(-self.size // WIDTH)):
             self._check_bundle(number, minimum)
             told(tile_at(0, number, self.size).width)
-        if merkle.root(self._nodes, self.size) != self.checkpoint.checkpoint.root:
-            raise BadInput("the tree's root isn't the checkpoint's, though all tiles agree: they are of another log")
+        self._check_root()
         for tile in self._source.partials():
             self._check_partial(tile, minimum)
         return Report(self.checkpoint, minimum, self._cosigners())
+
+    def sample(self, chance: Random, bundles: int, since: str = "") -> None:
+        """Check some bundles of entries picked at random, each up to the signed root; `since` as for `run`."""
+        if since:
+            self._must_begin_with(open_checkpoint(since, self._log), "the older checkpoint")
+        minimum = self._minimum()
+        kept = range(minimum // WIDTH, -(-self.size // WIDTH))
+        for number in chance.sample(kept, min(bundles, len(kept))):
+            self._check_bundle(number, minimum)
+        self._check_root()
+
+    def _check_root(self) -> None:
+        if merkle.root(self._nodes, self.size) != self.checkpoint.checkpoint.root:
+            raise BadInput("the tree's root isn't the checkpoint's, though all tiles agree: they are of another log")
 
     def _check_bundle(self, number: int, minimum: int) -> None:
         """Check up to 256 entries, their tile, and the hash of that in the tile above."""

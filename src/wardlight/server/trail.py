@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import SystemRandom
 
 from fastapi import Request
 
@@ -17,6 +18,7 @@ from wardlight.audit.search import Search
 from wardlight.audit.trail import Trail
 from wardlight.ledger import Ledger
 from wardlight.ledger.outside import Outside
+from wardlight.ledger.rounds import Rounds
 from wardlight.ledger.witness import Witness
 from wardlight.server.ground import Ground, Wing
 
@@ -62,13 +64,16 @@ def build(ground: Ground) -> Audit:
 
 
 def _ledger(ground: Ground) -> Ledger:
-    """Open the ledger, and begin to show it to its witnesses."""
+    """Open the ledger, begin to show it to its witnesses, and to look it over."""
     settings = ground.settings.ledger
     ledger = Ledger(ground.data / "ledger" / "log", settings.origin, ground.clock)
     witnesses = [Witness.parse(one) for one in settings.witnesses]
     outside = Outside(ledger, witnesses, settings.timestamp_authority, ground.clock)
     ground.opened.callback(ledger.close)
     ground.opened.callback(outside.close)
+    rounds = Rounds(ledger, ground.clock, ground.registry, SystemRandom())
+    ground.opened.callback(rounds.close)
     ledger.start()
     outside.start()
+    rounds.start()
     return ledger
