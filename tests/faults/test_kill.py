@@ -1,4 +1,7 @@
-"""Killed at random under load: no acknowledged record is missing, none is there twice, the store opens each time."""
+"""Killed at random under load: no acknowledged record is missing, none is there twice, the store opens each time.
+
+Every tenth line of a request is of kind `audit`: it goes through the ledger and its projection.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ import pytest
 from wardlight.store.embedded import EmbeddedStore
 
 SENDERS = 4
-LINES = 50
+LINES, AUDIT = 50, 5
 
 
 def free_port() -> int:
@@ -65,7 +68,9 @@ class Sender(threading.Thread):
         number = self.acknowledged
         now = time.time_ns()
         values = [[str(now + at), f"{self.name} {number} {at}"] for at in range(LINES)]
-        body = json.dumps({"streams": [{"stream": {"app": self.name}, "values": values}]})
+        logs = {"stream": {"app": self.name}, "values": values[AUDIT:]}
+        audit = {"stream": {"app": self.name, "wardlight_kind": "audit"}, "values": values[:AUDIT]}
+        body = json.dumps({"streams": [logs, audit]})
         headers = {"content-type": "application/json", "idempotency-key": f"{self.name}-{number}"}
         while True:
             try:
@@ -76,6 +81,16 @@ class Sender(threading.Thread):
                 pass
             if self.stop.wait(0.02):
                 return
+
+
+def projected(port: int) -> None:
+    """Wait until the engine has what the ledger has."""
+    for _ in range(600):
+        metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        if "wardlight_audit_projection_lag_entries 0.0" in metrics:
+            return
+        time.sleep(0.1)
+    pytest.fail("the projection doesn't catch up within a minute")
 
 
 @pytest.mark.stack
@@ -95,11 +110,13 @@ def test_nothing_is_lost_and_nothing_is_doubled(tmp_path: Path, request: pytest.
     for sender in senders:
         sender.stop.set()
         sender.join(30)
+    projected(port)
     child.send_signal(signal.SIGTERM)
     assert child.wait(60) in (0, -signal.SIGTERM)
     store = EmbeddedStore(data / "logs")
     try:
         found = Counter(store.select("SELECT body FROM logs")["body"].to_pylist())
+        indices = store.select("SELECT idx FROM audit ORDER BY idx")["idx"].to_pylist()
     finally:
         store.close()
     assert sum(sender.acknowledged for sender in senders) > 0
@@ -112,3 +129,4 @@ def test_nothing_is_lost_and_nothing_is_doubled(tmp_path: Path, request: pytest.
     ]
     assert missing == []
     assert [line for line, times in found.items() if times > 1] == []
+    assert indices == list(range(len(indices)))
