@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from wardlight.alertmanager import Outbox
 from wardlight.clock import ManualClock
 from wardlight.config import Rules, Settings
 from wardlight.rules import Ruler
@@ -51,9 +52,10 @@ class House:
     def start(self) -> None:
         self.registry = CollectorRegistry()
         self.state = State(self.data / "state.db")
+        self.outbox = Outbox(self.settings.stack.alertmanager_url, self.registry)
         self.ruler = Ruler(
             self.answers, self.data, self.settings, state=self.state, clock=self.clock, registry=self.registry,
-            shipped=self.shipped,
+            tell=self.outbox.put, shipped=self.shipped,
         )  # fmt: skip
 
     def stop(self) -> None:
@@ -87,7 +89,7 @@ class House:
     def waiting(self) -> list[tuple[str, bool]]:
         """Say what Alertmanager is to be told: the alert's name, and whether it goes on."""
         now = self.clock.now_ns()
-        return [(each.labels["alertname"], each.ends_ns > now) for each in self.ruler.outbox._waiting.values()]
+        return [(each.labels["alertname"], each.ends_ns > now) for each in self.outbox._waiting.values()]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class Logs:
         self.state = State(data / "state.db")
         self.ruler = Ruler(
             Queries(QueryService(store, Query(), self.clock)), data, Settings(), state=self.state, clock=self.clock,
-            registry=CollectorRegistry(),
+            registry=CollectorRegistry(), tell=lambda _notices: None,
         )  # fmt: skip
 
     def happened(self, count: int = 1, *, ago: int, **attributes: str) -> None:

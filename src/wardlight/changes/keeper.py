@@ -85,9 +85,6 @@ class Keeper:
         finally:
             stop.set()
             await task
-            self._silences.close()
-            if self._grafana is not None:
-                self._grafana.close()
 
     async def _run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -168,10 +165,15 @@ class _Counts(Collector):
 
     def __init__(self) -> None:
         self.now: Mapping[State, int] = {}
-        self.ever: Mapping[State, int] = {}
+        self.ever: Mapping[State, int] | None = None
 
     def collect(self) -> Iterator[Metric]:
-        """Show how many windows are in a state, and how many ever came into it."""
+        """Show how many windows are in a state, and how many ever came into it; nothing before the first look.
+
+        A counter that began at nothing after each start would look like so many changes.
+        """
+        if self.ever is None:
+            return
         gauge = GaugeMetricFamily("wardlight_maintenance_windows", "Maintenance windows by state.", labels=["state"])
         counter = CounterMetricFamily(
             "wardlight_maintenance_changes", "Maintenance windows that came into a state.", labels=["state"]

@@ -36,3 +36,15 @@ def rules(files: tuple[Path, ...]) -> None:
             click.echo(f"{path}: {len(groups)} groups, {count} rules, all well")
     if not well:
         sys.exit(BadConfig.exit_code)
+
+
+@check.command()
+@click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+def heartbeats(file: Path) -> None:
+    """Check a file of heartbeats, as DATA/heartbeats.toml.
+
+    Everything that is wrong is said with its line. Exits with 0 only if all is well, else with 78.
+    """
+    from wardlight.heartbeats.files import read
+
+    click.echo(f"{file}: {len(read(file.read_text(), str(file)))} heartbeats, all well")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from wardlight.alertmanager.outbox import Outbox
+from wardlight.alertmanager.outbox import Notice
 from wardlight.clock import Clock
 from wardlight.config import Settings
 from wardlight.problems import Cancelled
@@ -38,12 +38,11 @@ class Ruler:
 
     def __init__(
         self, evaluator: Evaluator, data: Path, settings: Settings, *, state: State, clock: Clock,
-        registry: CollectorRegistry, shipped: Path | None = SHIPPED,
+        registry: CollectorRegistry, tell: Callable[[Iterable[Notice]], None], shipped: Path | None = SHIPPED,
     ) -> None:  # fmt: skip
         interval_ns = max(1, round(settings.rules.evaluation_seconds * 1000)) * 10**6
         self._evaluator = evaluator
         self._sources = Sources(data, settings.rules.files, interval_ns, shipped)
-        self.outbox = Outbox(settings.stack.alertmanager_url, registry)
         self._memory = Memory(state)
         self._gauges = Gauges(registry)
         self._tools = Tools(
@@ -52,7 +51,7 @@ class Ruler:
             clock=clock,
             gauges=self._gauges,
             recordings=Recordings(),
-            tell=self.outbox.put,
+            tell=tell,
             stopping=threading.Event(),
             url=f"http://{settings.server.listen}",
         )
@@ -88,14 +87,13 @@ class Ruler:
     async def running(self) -> AsyncIterator[None]:
         """Look, and look again, while inside; a look that fails is logged and followed by the next."""
         stop = asyncio.Event()
-        async with self.outbox.running():
-            task = asyncio.create_task(self._run(stop))
-            try:
-                yield
-            finally:
-                stop.set()
-                await task
-                await asyncio.to_thread(self.close)
+        task = asyncio.create_task(self._run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await task
+            await asyncio.to_thread(self.close)
 
     async def _run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -17,7 +17,7 @@ from wardlight.clock import Clock, SystemClock
 from wardlight.config import Settings
 from wardlight.console import Overview
 from wardlight.problems import Problem
-from wardlight.server import alerts, logs, trail
+from wardlight.server import alerts, changes, logs, trail
 from wardlight.server.ground import Wing, lay
 from wardlight.store import Limits, LogStore, owner
 from wardlight.store.restore import refuse_unfinished
@@ -40,9 +40,10 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
     audited = trail.build(ground)
     logged = logs.build(ground, audited)
     alerted = alerts.build(ground)
+    told = changes.build(ground, logged.commits)
     overview = Overview(settings.stack.prometheus_url, alerted.incidents, logged.store, clock)
     seen = Wing(routers=[console.router(overview)], closing=[overview.aclose])
-    wings = (logged.wing, alerted.wing, audited.wing, seen)
+    wings = (logged.wing, alerted.wing, audited.wing, told, seen)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import APIRouter
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 
+from wardlight import __version__
+from wardlight.alertmanager import Outbox
 from wardlight.clock import Clock
 from wardlight.config import Settings
 from wardlight.store import LogStore, owner
@@ -30,6 +32,7 @@ class Ground:
     registry: CollectorRegistry
     engine: LogStore
     state: State
+    outbox: Outbox
     free: FreeBytes
     running: owner.Running
 
@@ -49,14 +52,16 @@ def lay(settings: Settings, data: Path, clock: Clock, opened: ExitStack) -> Grou
     opened.callback(engine.close)
     state = State(data / "state.db")
     opened.callback(state.close)
+    registry = _registry()
     return Ground(
         settings=settings,
         data=data,
         clock=clock,
         opened=opened,
-        registry=_registry(),
+        registry=registry,
         engine=engine,
         state=state,
+        outbox=Outbox(settings.stack.alertmanager_url, registry),
         free=free_bytes(data),
         running=owner.Running.at(settings.server.listen),
     )
@@ -77,4 +82,6 @@ def _registry() -> CollectorRegistry:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
+    build = Gauge("wardlight_build_info", "1, for the version that runs.", ["version"], registry=registry)
+    build.labels(__version__).set(1)
     return registry

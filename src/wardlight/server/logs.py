@@ -48,7 +48,10 @@ def build(ground: Ground, audit: Audit) -> Logs:
     keeper = Keeper(ground.engine, ground.state, settings, clock, free=ground.free, registry=registry, also=also)
     sink = Sink(commits, audit.trail, books, clock, keeper.admit)
     queries = QueryService(store, settings.query, clock, lambda reader, query: audit.looks.note(reader.name, query))
-    ruler = Ruler(Queries(queries), ground.data, settings, state=ground.state, clock=clock, registry=registry)
+    ruler = Ruler(
+        Queries(queries), ground.data, settings, state=ground.state, clock=clock, registry=registry,
+        tell=ground.outbox.put,
+    )  # fmt: skip
     backups = Backups(ground.data, ground.engine, ground.state, clock, commits.settle)
 
     @asynccontextmanager
@@ -71,7 +74,7 @@ def build(ground: Ground, audit: Audit) -> Logs:
                 lambda: measure(store, settings, ground.free(), clock.now_ns()), backups, commits, ground.running.key
             ),
         ],
-        running=[keeper.running, ruler.running, listening],
+        running=[keeper.running, ground.outbox.running, ruler.running, listening],
     )
     return Logs(store=store, commits=commits, queries=queries, wing=wing)
 

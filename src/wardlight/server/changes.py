@@ -1,0 +1,40 @@
+"""The wing of what people and jobs tell us: heartbeats, maintenance windows, deployments."""
+
+from __future__ import annotations
+
+from wardlight import console
+from wardlight.alertmanager import Silences
+from wardlight.api import changes, heartbeats
+from wardlight.changes import Deployments, Keeper, Windows
+from wardlight.changes.grafana import Grafana
+from wardlight.heartbeats import Heartbeats, Watch
+from wardlight.receive.own import OwnLog
+from wardlight.server.ground import Ground, Wing
+from wardlight.store.commit import GroupCommit
+
+
+def build(ground: Ground, commits: GroupCommit) -> Wing:
+    """Open what is told to us; what comes of it is logged beside everything else."""
+    stack, clock, registry = ground.settings.stack, ground.clock, ground.registry
+    log = OwnLog(commits, ground.settings.receive, clock, registry)
+    beats = Heartbeats(ground.state, clock)
+    watch = Watch(
+        beats, ground.data, clock, registry=registry, tell=ground.outbox.put, log=log,
+        url=f"http://{ground.settings.server.listen}",
+    )  # fmt: skip
+    windows = Windows(ground.state, clock)
+    silences = Silences(stack.alertmanager_url)
+    ground.opened.callback(silences.close)
+    grafana = Grafana(stack.grafana) if stack.grafana else None
+    if grafana is not None:
+        ground.opened.callback(grafana.close)
+    keeper = Keeper(windows, silences, grafana, clock, registry=registry, log=log)
+    deployments = Deployments(ground.state, clock, registry=registry, log=log)
+    return Wing(
+        routers=[
+            heartbeats.router(beats, watch, log, registry, ground.running.key),
+            changes.router(windows, deployments, ground.running.key),
+            console.heartbeats_router(beats, clock),
+        ],
+        running=[watch.running, keeper.running],
+    )
