@@ -62,3 +62,34 @@ def test_whatever_comes_it_goes_on_and_invents_nothing(stream: bytes, size: int)
     messages = cut(*[stream[at : at + size] for at in range(0, len(stream), size)])
     assert sum(map(len, messages)) <= len(stream)
     assert all(len(message) <= LIMIT + 1 for message in messages)
+
+
+AUDIT = b"""<13>Nov 25 10:00:00 emr openemr: <?xml version="1.0"?>
+<AuditMessage>
+  <EventIdentification/>
+</AuditMessage>"""
+
+
+@pytest.mark.parametrize("cut", [*range(1, len(AUDIT), 7), len(AUDIT)])
+def test_an_audit_message_on_several_lines_is_one(cut: int) -> None:
+    framer = Framer(1000)
+    stream = AUDIT + b"\n<13>Nov 25 10:00:01 emr app: next\n"
+    assert framer.feed(stream[:cut]) + framer.feed(stream[cut:]) == [AUDIT, b"<13>Nov 25 10:00:01 emr app: next"]
+
+
+def test_one_that_never_ends_is_given_up_at_the_next_message() -> None:
+    cut = AUDIT.removesuffix(b"</AuditMessage>").rstrip()
+    assert Framer(1000).feed(cut + b"\n<13>next\n") == [cut, b"<13>next"]
+
+
+def test_one_that_the_connections_end_cuts_is_kept() -> None:
+    framer = Framer(1000)
+    assert framer.feed(AUDIT[:-5] + b"\n") == []
+    assert framer.end() == [AUDIT[:-5]]
+
+
+def test_one_that_is_too_long_is_given_in_pieces() -> None:
+    framer = Framer(50)
+    found = framer.feed(b"<13><AuditMessage>\n" + b"<x/>\n" * 100 + b"<13>next\n")
+    assert found[-1] == b"<13>next"
+    assert len(found) > 2

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 _DIGITS = b"0123456789"
+_PRIORITY = re.compile(rb"<\d{1,3}>")
+_OPENING = re.compile(rb"<(?:\?xml|AuditMessage)\b")
+_CLOSING = b"</AuditMessage>"
 _LONGEST_COUNT = 10
 
 
 class Framer:
     """Cuts one connection's bytes into messages: by octet counts if it begins with a digit, else at line ends.
+
+    Where lines are the frames, an audit message in XML on several lines stays one, up to its end or to the next `<PRI>`:
+    OpenEMR sends them so.
 
     Of a message longer than `limit` bytes the first `limit` + 1 are given, so that its reader sees that it was cut.
     """
@@ -19,6 +27,7 @@ class Framer:
         self._skip = 0
         self._counted: bool | None = None
         self._skip_line = False
+        self._document = b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes as they came; return the messages that are complete."""
@@ -39,7 +48,9 @@ class Framer:
         rest, self._rest = bytes(self._rest), bytearray()
         if self._counted and rest[:1] in _DIGITS:
             rest = rest.partition(b" ")[2]
-        return [rest] if rest and not self._skip_line else []
+        left = [rest] if rest and not self._skip_line else []
+        whole = self._documents(left) if self._document else left
+        return [*whole, self._document] if self._document else whole
 
     def _by_line(self, buffer: bytes) -> list[bytes]:
         """Cut at line ends; empty lines are nothing."""
@@ -52,7 +63,27 @@ class Framer:
             lines.append(rest)
             self._skip_line, rest = True, b""
         self._rest += rest
-        return [line[: self._limit + 1] for line in lines if line.strip()]
+        found = [line[: self._limit + 1] for line in lines if line.strip()]
+        return self._documents(found) if self._document or b"<" in buffer else found
+
+    def _documents(self, lines: list[bytes]) -> list[bytes]:
+        """Join the lines of audit messages."""
+        messages: list[bytes] = []
+        for line in lines:
+            if self._document and (_PRIORITY.match(line) or len(self._document) > self._limit):
+                messages.append(self._document)
+                self._document = b""
+            if self._document:
+                self._document += b"\n" + line
+            elif _OPENING.search(line):
+                self._document = line
+            else:
+                messages.append(line)
+                continue
+            if _CLOSING in line:
+                messages.append(self._document)
+                self._document = b""
+        return messages
 
     def _by_count(self, buffer: bytes) -> list[bytes]:
         """Cut by counts."""
