@@ -87,7 +87,7 @@ FAULTS = {
         ),
         Fault(
             "chart-browsing",
-            "A nurse opens chart after chart, five a second.",
+            "A nurse opens chart after chart, several a second.",
             "UnusualActivity",
             "warning",
         ),

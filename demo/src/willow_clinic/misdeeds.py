@@ -37,7 +37,7 @@ def all_of(
         _take(faults, somebody("administrator", "10.20.3.99")),
         _read(faults, "records-hidden", 0.25, somebody("doctor", "10.20.1.11")),
         _read(faults, "permission-denials", 0.1, somebody("front_desk", "10.20.0.4")),
-        _read(faults, "chart-browsing", 0.2, somebody("nurse", "10.20.2.31")),
+        _read(faults, "chart-browsing", 0.1, somebody("nurse", "10.20.2.31")),
         _promote(faults, somebody("administrator", "10.20.3.99"), people["front_desk"][0]),
         _deploy(faults, wardlight),
         _burn(data, faults),

@@ -16,7 +16,7 @@ import psutil
 from wardlight.clock import SystemClock
 from wardlight.config import Settings, load
 from wardlight.problems import Denied, Unavailable
-from wardlight.stack import health, plan, ports, render, settings_file, state
+from wardlight.stack import health, history, plan, ports, render, settings_file, state
 from wardlight.stack.alarm import Alarm
 from wardlight.stack.layout import Layout
 from wardlight.stack.supervisor import STOP_SECONDS, Supervisor
@@ -49,6 +49,8 @@ def up(layout: Layout, *, demo: bool, say: Say, show: Show) -> None:
         try:
             ports.check(parts, layout.settings)
             render.render(parts, settings, layout, demo=demo)
+            if demo and not settings.stack.prometheus:
+                history.invent(layout.room("prometheus"), SystemClock().now_ns() // 10**9)
             _tell_elsewhere(settings, layout, say)
             asyncio.run(_watch(parts, layout, say, show))
         finally:
