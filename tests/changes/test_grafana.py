@@ -46,23 +46,23 @@ class Annotations(httpx.BaseTransport):
 
 
 @pytest.fixture
-def annotations() -> Annotations:
+def kept() -> Annotations:
     return Annotations()
 
 
 @pytest.fixture
-def grafana(annotations: Annotations) -> Iterator[Grafana]:
+def grafana(kept: Annotations) -> Iterator[Grafana]:
     grafana = Grafana("http://grafana.test/")
     grafana.close()
-    grafana._client = httpx.Client(transport=annotations)
+    grafana._client = httpx.Client(transport=kept)
     yield grafana
     grafana.close()
 
 
-def test_a_window_is_a_region_with_tags(grafana: Grafana, annotations: Annotations, windows: Windows) -> None:
+def test_a_window_is_a_region_with_tags(grafana: Grafana, kept: Annotations, windows: Windows) -> None:
     window = announce(windows, 0)
     assert grafana.annotate(window) == 1
-    assert annotations.kept[1] == {
+    assert kept.kept[1] == {
         "time": 1_767_225_600_000,
         "timeEnd": 1_767_225_600_000 + 2 * 3_600_000,
         "tags": ["wardlight", "maintenance", f"wardlight:{window.mark}"],
@@ -70,7 +70,7 @@ def test_a_window_is_a_region_with_tags(grafana: Grafana, annotations: Annotatio
     }
 
 
-def test_asked_twice_it_is_there_once(grafana: Grafana, annotations: Annotations, windows: Windows) -> None:
+def test_asked_twice_it_is_there_once(grafana: Grafana, kept: Annotations, windows: Windows) -> None:
     window = announce(windows, 0)
     assert grafana.annotate(window) == grafana.annotate(window)
     assert grafana.annotate(announce(windows, 0)) == 2
@@ -78,17 +78,17 @@ def test_asked_twice_it_is_there_once(grafana: Grafana, annotations: Annotations
 
 @pytest.mark.parametrize("fails", ["before", "after", "refused"])
 def test_a_call_that_fails_leads_to_exactly_one(
-    grafana: Grafana, annotations: Annotations, windows: Windows, fails: str
+    grafana: Grafana, kept: Annotations, windows: Windows, fails: str
 ) -> None:
     window = announce(windows, 0)
-    annotations.fails = fails
+    kept.fails = fails
     with pytest.raises(Unavailable, match="Grafana"):
         grafana.annotate(window)
-    assert (grafana.annotate(window), len(annotations.kept)) == (1, 1)
+    assert (grafana.annotate(window), len(kept.kept)) == (1, 1)
 
 
-def test_one_that_ended_early_is_shortened(grafana: Grafana, annotations: Annotations, windows: Windows) -> None:
+def test_one_that_ended_early_is_shortened(grafana: Grafana, kept: Annotations, windows: Windows) -> None:
     window = announce(windows, 0)
     number = grafana.annotate(window)
     grafana.shorten(replace(window, annotation=number, ends=window.starts + HOUR))
-    assert annotations.kept[1]["timeEnd"] == 1_767_225_600_000 + 3_600_000
+    assert kept.kept[1]["timeEnd"] == 1_767_225_600_000 + 3_600_000

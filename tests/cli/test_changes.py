@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -89,3 +92,13 @@ def test_a_deployment_needs_a_server() -> None:
     result = run(None, "deploy", "portal", "1", "--url", "http://127.0.0.1:9")
     assert result.exit_code == Unavailable.exit_code
     assert "no server answers at http://127.0.0.1:9" in result.output
+
+
+def test_the_documented_commands_of_maintenance_work(data: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    soon = (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="minutes")
+    lines = re.findall(r"^wardlight (maintenance .*)$", page.replace("2027-03-01T02:00+01:00", soon), re.MULTILINE)
+    assert len(lines) == 4
+    for line in lines:
+        result = run(data, *shlex.split(line, comments=True))
+        assert result.exit_code == 0, result.output

@@ -176,7 +176,7 @@ class Watch:
         annotations = {
             "summary": f"{plan.name}: {each.stand.reason}",
             "description": plan.description,
-            "runbook": "docs/alerts.md#heartbeatmissed",
+            "runbook": "docs/heartbeats.md#heartbeatmissed",
         }
         if rose is not None:
             annotations = dict(before.annotations) if before else annotations | {"summary": f"{plan.name} was down"}
