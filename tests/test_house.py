@@ -15,8 +15,8 @@ SOURCES = sorted([*SERVER.rglob("*.py"), *(ROOT / "sdk/src").rglob("*.py"), *(RO
 FLOORS = (
     ("problems", "clock"),
     ("records", "config"),
-    ("store", "access", "notify", "alertmanager"),
-    ("ledger",),
+    ("store", "access", "alertmanager"),
+    ("ledger", "notify"),
     ("audit",),
     ("protect",),
     ("receive",),
