@@ -90,7 +90,12 @@ class Desk:
         )  # fmt: skip
 
     def fire(self, group: str = "db", **labels: str) -> Incident:
-        told = {"alertname": "DatabaseDown", "severity": "critical", "category": "outage", "instance": "db:5432"} | labels
+        told = {
+            "alertname": "DatabaseDown",
+            "severity": "critical",
+            "category": "outage",
+            "instance": "db:5432",
+        } | labels
         alert = Alert(
             fingerprint=group, labels=told, annotations={"summary": "Database db:5432 is down"},
             started=moment(self.clock.now_ns()), ended=None,

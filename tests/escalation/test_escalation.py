@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.escalation.conftest import ONCALL, Desk
+
 from wardlight.clock import moment
 
 MINUTE = timedelta(minutes=1)
