@@ -73,7 +73,8 @@ async def page(browser: AsyncClient, path: str = "/incidents/1") -> Page:
 
 
 def actions(found: Page) -> set[str]:
-    return {(attributes["action"] or "").rpartition("/")[2] for tag, attributes in found.tags if tag == "form"}
+    targets = [it.get("formaction") or it.get("action") for tag, it in found.tags if tag in ("form", "button")]
+    return {target.rpartition("/")[2] for target in targets if target}
 
 
 async def post(browser: AsyncClient, action: str, **form: str) -> tuple[int, str]:
@@ -101,6 +102,14 @@ async def test_its_links_and_timeline_are_there(browser: AsyncClient) -> None:
     assert "https://wiki.test/db" in targets
     assert [it for it in targets if it.startswith("/loki/api/v1/query_range?query=")]
     assert "opened by alertmanager (webhook)" in found.text
+
+
+async def test_an_alert_that_says_nothing_about_itself_has_a_page_too(
+    browser: AsyncClient, incidents: Incidents, clock: ManualClock
+) -> None:
+    bare = Alert(fingerprint="x", labels={}, annotations={}, started=moment(clock.now_ns()), ended=None)
+    incidents.receive(Notice(group_key="bare", firing=True, alerts=(bare,)))
+    assert "Alert" in (await page(browser, "/incidents/2")).text
 
 
 async def test_each_state_offers_what_it_allows(browser: AsyncClient, incidents: Incidents) -> None:

@@ -25,7 +25,7 @@ def test_an_inhibited_alert_is_in_it_with_what_inhibits_it(watch: Watch, history
     watch.look()
     assert [(it.fingerprint, it.state, it.by) for it in history.listed()] == [
         ("a", "active", []),
-        ("b", "inhibited", ["a"]),
+        ("b", "inhibited", ["a DatabaseDown"]),
     ]
 
 

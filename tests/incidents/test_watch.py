@@ -52,6 +52,15 @@ def test_one_alert_that_is_left_keeps_it_open(
     assert only(incidents).state == "open"
 
 
+def test_an_alert_that_two_senders_tell_of_is_one_whichever_start_it_has(
+    watch: Watch, incidents: Incidents, clock: ManualClock, manager: Manager
+) -> None:
+    incidents.receive(firing())
+    manager.alerts = [shown(startsAt="2026-01-01T11:59:57Z")]
+    looking(watch, clock, 600)
+    assert actions(only(incidents)) == ["opened"]
+
+
 def test_a_silenced_alert_keeps_its_incident_open(
     watch: Watch, incidents: Incidents, clock: ManualClock, manager: Manager
 ) -> None:

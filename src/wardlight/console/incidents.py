@@ -33,6 +33,7 @@ _HEADERS = HEADERS | {"Content-Security-Policy": HEADERS["Content-Security-Polic
     "form-action 'none'", "form-action 'self'"
 )}  # fmt: skip
 _COOKIE = "wardlight_name"
+_EMPTY = {"note": "", "cause": "", "done": "", "follow_up": ""}
 _YEAR = 365 * 24 * 3600
 _STATES = get_args(Which)
 _Id = Annotated[int, Path(ge=1, lt=2**63)]
@@ -97,7 +98,7 @@ def router(desk: Desk) -> APIRouter:
             now=moment(desk.clock.now_ns()),
             links=links(incident, desk.places, next(iter(incident.alerts), None)),
             causes=CAUSES,
-            given={"cause": "", "actor": unquote(request.cookies.get(_COOKIE, "")), **(given or {})},
+            given={**_EMPTY, "actor": unquote(request.cookies.get(_COOKIE, "")), **(given or {})},
             problem=problem,
         )
         return HTMLResponse(text, problem.status if problem else 200, _HEADERS)

@@ -5,7 +5,7 @@ Shapes: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -32,7 +32,7 @@ class Seen:
     alert: Alert
     state: Standing
     by: tuple[str, ...]
-    """Silences (`ID by WHOM`) or the fingerprints of inhibiting alerts."""
+    """Silences (`ID by WHOM`) or the inhibiting alerts (fingerprint and rule)."""
     receivers: tuple[str, ...]
 
 
@@ -78,7 +78,8 @@ class Alertmanager:
         asked = {"active": "true", "silenced": "true", "inhibited": "true", "unprocessed": "true"}
         found = self._decoded(self._get("/api/v2/alerts", asked), list[_Alert])
         silencers = self._silencers() if any(it.status.silenced_by for it in found) else {}
-        return [_seen(it, silencers) for it in found]
+        names = {it.fingerprint: it.labels.get("alertname", "") for it in found}
+        return [_seen(it, silencers, names) for it in found]
 
     def silence(self, labels: Mapping[str, str], by: str, why: str, start: datetime, until: datetime) -> str:
         """Silence all alerts with these labels; return the silence's id."""
@@ -136,10 +137,10 @@ class Alertmanager:
             raise Unavailable(f"Alertmanager's answer isn't understood: {error}") from None
 
 
-def _seen(told: _Alert, silencers: Mapping[str, str]) -> Seen:
+def _seen(told: _Alert, silencers: Mapping[str, str], names: Mapping[str, str]) -> Seen:
     status = told.status
     state: Standing = "silenced" if status.silenced_by else "inhibited" if status.inhibited_by else "active"
-    by: Sequence[str] = status.inhibited_by
+    by = [f"{one} {names.get(one, '')}".strip() for one in status.inhibited_by]
     if status.silenced_by:
         by = [f"{one} by {silencers[one]}" if silencers.get(one) else one for one in status.silenced_by]
     return Seen(

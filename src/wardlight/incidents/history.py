@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from wardlight.incidents.alertmanager import Seen, Standing
 from wardlight.incidents.model import Severity
@@ -14,6 +15,7 @@ from wardlight.incidents.tables import history
 from wardlight.store.state import State
 
 KEPT = timedelta(days=400)
+_RUNNING = history.c.ended.is_(None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,8 @@ class History:
     def take(self, seen: Sequence[Seen], now: datetime) -> dict[str, datetime]:
         """Keep what changed since the last time; say of each alert since when it is shown as it is now."""
         with self._state.read() as connection:
-            query = select(history).where(history.c.ended.is_(None))
-            running = {row["fingerprint"]: Stretch(**row) for row in connection.execute(query).mappings()}
+            columns = (history.c[name] for name in ("fingerprint", "since", "started", "state", "by"))
+            running = {row.fingerprint: row for row in connection.execute(select(*columns).where(_RUNNING))}
         shown = {it.alert.fingerprint: it for it in seen}
         over = [{"of": one, "now": now} for one, was in running.items() if not _same(was, shown.get(one))]
         gone = {one["of"] for one in over}
@@ -52,7 +54,7 @@ class History:
         if over or fresh:
             with self._state.write() as connection:
                 if over:
-                    ends = update(history).where(history.c.ended.is_(None), history.c.fingerprint == bindparam("of"))
+                    ends = update(history).where(_RUNNING, history.c.fingerprint == bindparam("of"))
                     connection.execute(ends.values(ended=bindparam("now")), over)
                 if fresh:
                     connection.execute(insert(history), fresh)
@@ -76,7 +78,7 @@ class History:
             return [Stretch(**row) for row in found]
 
 
-def _same(was: Stretch, seen: Seen | None) -> bool:
+def _same(was: Row[Any], seen: Seen | None) -> bool:
     return seen is not None and (was.started, was.state, tuple(was.by)) == (seen.alert.started, seen.state, seen.by)
 
 

@@ -119,16 +119,14 @@ def of_missed(connection: Connection, prefix: str, told: Iterable[Alert]) -> Inc
     return None if found is None else one(connection, found)
 
 
-def running(connection: Connection, origin: str) -> list[tuple[Incident, dict[str, datetime]]]:
-    """Read the incidents whose groups fire, each with the start of its firing alerts by fingerprint."""
+def running(connection: Connection, origin: str) -> list[tuple[Incident, set[str]]]:
+    """Read the incidents whose groups fire, each with the fingerprints of its firing alerts."""
     fires = incidents.c.firing.is_(True) & (incidents.c.origin == origin)
-    found = {row["id"]: (Incident(**row), dict[str, datetime]()) for row in
+    found = {row["id"]: (Incident(**row), set[str]()) for row in
              connection.execute(select(incidents).where(fires)).mappings()}  # fmt: skip
-    query = select(alerts.c.incident_id, alerts.c.fingerprint, alerts.c.started).join(
-        incidents, incidents.c.id == alerts.c.incident_id
-    )
-    for number, fingerprint, started in connection.execute(query.where(fires, alerts.c.ended.is_(None))):
-        found[number][1][fingerprint] = started
+    query = select(alerts.c.incident_id, alerts.c.fingerprint).join(incidents, incidents.c.id == alerts.c.incident_id)
+    for number, fingerprint in connection.execute(query.where(fires, alerts.c.ended.is_(None))):
+        found[number][1].add(fingerprint)
     return list(found.values())
 
 

@@ -174,8 +174,8 @@ class Incidents:
                 timeline=rows.timeline(connection, incident_id),
             )
 
-    def running(self, origin: str = "alertmanager") -> list[tuple[Incident, dict[str, datetime]]]:
-        """List the incidents whose groups fire, each with the start of its firing alerts by fingerprint."""
+    def running(self, origin: str = "alertmanager") -> list[tuple[Incident, set[str]]]:
+        """List the incidents whose groups fire, each with the fingerprints of its firing alerts."""
         with self._state.read() as connection:
             return rows.running(connection, origin)
 

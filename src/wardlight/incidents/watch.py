@@ -106,14 +106,14 @@ class Watch:
             self._forgot = now
         running = self._incidents.running()
         present = {it.alert.fingerprint for it in seen}
-        absent = {it.id for it, alerts in running if alerts and not present & alerts.keys()}
+        absent = {it.id for it, alerts in running if alerts and not present & alerts}
         self._absent = {one: self._absent.get(one, now) for one in absent}
         for one, first in list(self._absent.items()):
             if now - first >= ABSENT:
                 self._incidents.gone(one, "Alertmanager has these alerts no longer and didn't tell of their end")
                 self._corrected.labels("resolved").inc()
                 del self._absent[one]
-        known = {(one, start) for _, alerts in running for one, start in alerts.items()}
+        known = {one for _, alerts in running for one in alerts}
         for group in _missed(
             [it for it in seen if now - since[it.alert.fingerprint] >= GRACE[it.alert.severity]], known
         ):
@@ -121,12 +121,15 @@ class Watch:
             self._corrected.labels("opened").inc()
 
 
-def _missed(seen: Sequence[Seen], known: set[tuple[str, datetime]]) -> list[list[Alert]]:
-    """Pick the alerts that should have come to us and didn't, by rule and job."""
+def _missed(seen: Sequence[Seen], known: set[str]) -> list[list[Alert]]:
+    """Pick the alerts that should have come to us and didn't, by rule and job.
+
+    One that fires for us already is known, whenever it began: told of by two senders, it has the start of either.
+    """
     groups: dict[tuple[str, str], list[Alert]] = {}
     for it in seen:
         alert = it.alert
         ours = it.state == "active" and RECEIVER in it.receivers and alert.name != WATCHDOG
-        if ours and (alert.fingerprint, alert.started) not in known:
+        if ours and alert.fingerprint not in known:
             groups.setdefault((alert.name, alert.labels.get("job", "")), []).append(alert)
     return list(groups.values())
