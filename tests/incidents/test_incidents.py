@@ -11,7 +11,7 @@ import pytest
 from tests.incidents.said import NOON, actions, alert, firing, only, resolved
 
 from wardlight.clock import ManualClock
-from wardlight.incidents import Incident, Incidents
+from wardlight.incidents import Incident, Incidents, rows
 from wardlight.problems import NotFound
 from wardlight.store.state import State
 
@@ -198,3 +198,13 @@ def test_an_incident_listed_is_the_one_shown(incidents: Incidents) -> None:
     (listed,) = incidents.listed()
     shown = incidents.get(listed.id)
     assert listed == Incident(**{name: getattr(shown, name) for name in Incident.__dataclass_fields__})
+
+
+def test_an_incident_of_very_many_alerts_lets_those_go_that_ended_first(
+    incidents: Incidents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "MAX_ALERTS", 3)
+    for at in range(5):
+        over = [alert(f"over{at}", ended=NOON + timedelta(minutes=at), instance=str(at))]
+        incidents.receive(firing(alert(), *over))
+    assert [it.fingerprint for it in only(incidents).alerts] == ["a", "over3", "over4"]
