@@ -32,6 +32,13 @@ class Server(Section, frozen=True):
 
     listen: str = "127.0.0.1:8480"
     """Address and port to listen on."""
+    url: str = ""
+    """Address by which people reach the server, for links in notifications; empty: http:// and `listen`."""
+
+    @property
+    def address(self) -> str:
+        """Where people reach it."""
+        return (self.url or f"http://{self.listen}").rstrip("/")
 
 
 class Receive(Section, frozen=True):

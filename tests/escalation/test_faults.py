@@ -108,8 +108,8 @@ def scenario(path: Path, faults: Faults) -> tuple[Channels, list[tuple[str, str]
     incidents.receive(Notice(group_key="db", firing=True, alerts=(alert,)))
     running = server(path, state, clock, channels, faults)
     state.faults = faults
-    for at in range(28):
-        if at == 20:
+    for at in range(17):
+        if at == 11:
             state.faults, faults_then = Faults(0, "", Killed), state.faults
             incidents.resolve(1, "ann", "console")
             state.faults = faults_then
@@ -121,7 +121,7 @@ def scenario(path: Path, faults: Faults) -> tuple[Channels, list[tuple[str, str]
             faults = Faults(0, "", Killed)
             state.faults = faults
             running = server(path, state, clock, channels, faults)
-        clock.advance(10)
+        clock.advance(20)
     events = incidents.get(1).timeline
     hit = faults.count >= faults.at
     state.close()

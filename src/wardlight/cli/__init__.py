@@ -22,6 +22,7 @@ COMMANDS = {
     "logs": ("wardlight.cli.logs:logs", "Ask for log lines in LogQL, or follow new ones."),
     "incidents": ("wardlight.cli.incidents:incidents", "List incidents, take them on, document them."),
     "alerts": ("wardlight.cli.alerts:alerts", "Send a test alert down the whole way."),
+    "oncall": ("wardlight.cli.oncall:oncall", "Say who is on call now and next; let somebody stand in."),
     "ingest": ("wardlight.cli.ingest:ingest", "Send old log files to a running server."),
     "heartbeats": ("wardlight.cli.heartbeats:heartbeats", "List jobs that say that they ran; add, pause, remove them."),
     "maintenance": ("wardlight.cli.maintenance:maintenance", "Announce windows in which alerts are silenced."),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from wardlight.cli import options
+from wardlight.incidents.model import SEVERITIES
 from wardlight.problems import BadConfig
 
 
@@ -48,3 +51,24 @@ def heartbeats(file: Path) -> None:
     from wardlight.heartbeats.files import read
 
     click.echo(f"{file}: {len(read(file.read_text(), str(file)))} heartbeats, all well")
+
+
+@check.command()
+@click.argument("file", required=False, type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@options.data
+def oncall(file: Path | None, data: Path) -> None:
+    """Check who is told of incidents: FILE, or oncall.toml of the data directory.
+
+    Names that lead nowhere, circles, people without a channel, calendars that can't be read: everything that is wrong is
+    said with its line. Calendars are read, addresses asked. Exits with 0 only if all is well, else with 78.
+    """
+    from wardlight.escalation.roster import check as look
+
+    path = file or data / "oncall.toml"
+    found = look(path, data, datetime.now(UTC))
+    counts = f"{len(found.people)} people, {len(found.rotations)} rotations, {len(found.levels)} levels"
+    click.echo(f"{path}: {counts}, all well")
+    for severity in reversed(SEVERITIES):
+        steps = found.steps(found.route(severity, "other"))
+        way = " → ".join(found.level_name(step.level) for step in steps) or "nobody is told"
+        click.echo(f"{severity}: {way}")

@@ -20,14 +20,14 @@ def serve(data: Path | None, listen: str | None, open_: bool) -> None:  # noqa: 
     """Run the server alone, in the foreground."""
     import uvicorn
 
-    from wardlight.config import Server, address, load
+    from wardlight.config import address, load
     from wardlight.server import create_app
     from wardlight.stack.layout import default_data
 
     directory = data or default_data()
     settings = load(directory / "wardlight.toml")
     if listen:
-        settings = msgspec.structs.replace(settings, server=Server(listen=listen))
+        settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, listen=listen))
     host, port = address(settings.server.listen, "server.listen")
     if not _is_loopback(host):
         raise BadConfig(

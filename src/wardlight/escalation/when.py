@@ -1,7 +1,7 @@
 """Times as people write them: durations, working hours, the moment of a handover. Pure.
 
 Local times become instants by the zone's rules: one that a clock skips counts as the moment after the gap, one that
-comes twice as the first.
+comes twice as the first. What oncall.toml writes as text is no dataclass, which would be read from a table.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _HOURS = re.compile(r"([a-z]{3})(?:-([a-z]{3}))? (\d\d:\d\d)-(\d\d:\d\d)")
 _HANDOVER = re.compile(r"(?:([a-z]{3}) )?(\d\d:\d\d)")
 
 
-@dataclass(frozen=True)
 class Span:
     """A duration, written as Prometheus has it."""
 
-    delta: timedelta = timedelta(0)
+    def __init__(self, delta: timedelta = timedelta(0)) -> None:
+        self.delta = delta
 
     @classmethod
     def parse(cls, text: str) -> Span:
@@ -39,19 +39,19 @@ class Span:
         return bool(self.delta)
 
 
-@dataclass(frozen=True)
 class Handover:
     """When a shift begins: a time of the day, and the weekday (Monday is 0) for weekly ones."""
 
-    at: time = time(9)
-    weekday: int = 0
+    def __init__(self, at: time = time(9), weekday: int = 0) -> None:
+        self.at = at
+        self.weekday = weekday
 
     @classmethod
     def parse(cls, text: str) -> Handover:
         """Read `Mon 09:00` or `09:00`. Raises ValueError.
 
-        >>> Handover.parse("Fri 17:30")
-        Handover(at=datetime.time(17, 30), weekday=4)
+        >>> Handover.parse("Fri 17:30").weekday
+        4
         """
         found = _HANDOVER.fullmatch(text.strip().lower())
         if not found:
@@ -69,11 +69,11 @@ class Period:
     """Not after `opens`: on the next day."""
 
 
-@dataclass(frozen=True)
 class Hours:
     """Working hours; without periods it is always open."""
 
-    periods: tuple[Period, ...] = ()
+    def __init__(self, periods: tuple[Period, ...] = ()) -> None:
+        self.periods = periods
 
     @classmethod
     def parse(cls, text: str) -> Hours:

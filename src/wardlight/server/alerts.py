@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wardlight import console
-from wardlight.api import alertmanager, incidents
+from wardlight.api import ack, alertmanager, incidents
+from wardlight.api import escalation as escalation_api
+from wardlight.escalation import Escalation
 from wardlight.incidents import Incidents
 from wardlight.incidents.alertmanager import Alertmanager
 from wardlight.incidents.history import History
@@ -26,7 +28,10 @@ class Alerts:
 def build(ground: Ground) -> Alerts:
     """Open what looks after alerts."""
     stack, clock = ground.settings.stack, ground.clock
-    kept = Incidents(ground.state, clock, ground.registry)
+    kept = Incidents(ground.state, clock, ground.registry, told=lambda *_: escalation.wake())
+    escalation = Escalation(
+        ground.data, ground.state, kept, url=ground.settings.server.address, clock=clock, registry=ground.registry
+    )
     history = History(ground.state)
     manager = Alertmanager(stack.alertmanager_url)
     ground.opened.callback(manager.close)
@@ -38,7 +43,9 @@ def build(ground: Ground) -> Alerts:
             alertmanager.router(kept),
             incidents.router(kept, silences, history, places),
             console.incidents_router(console.Desk(kept, silences, places, clock)),
+            escalation_api.router(escalation),
+            ack.router(escalation, kept),
         ],
-        running=[watch.running],
+        running=[watch.running, escalation.running],
     )
     return Alerts(incidents=kept, wing=wing)
