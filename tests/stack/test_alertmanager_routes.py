@@ -27,7 +27,7 @@ NAMES = {
     for group in yaml.safe_load(file.read_text())["groups"]
     for rule in group["rules"]
     if "alert" in rule
-} | {"BruteForceSucceeded"}
+}
 
 
 def written(tmp_path: Path, stack: Stack) -> Path:

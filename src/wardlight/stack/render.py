@@ -155,7 +155,6 @@ _INHIBITED = {
     "PatientRecordsUnreadable": _FAILING,
     "ErrorBurst": "SloBurningFast|SloBurningSlowly",
     "SloBurningFast": "SloBurningSlowly",
-    "BruteForceSucceeded": "FailedLogins",
     "LogStoreDiskFull": "LogStoreDiskFilling",
 }
 """While the one fires, nobody is told of the others: they follow from it."""
