@@ -48,7 +48,8 @@ def read(text: str, file: str) -> OnCall:
         tree: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
-        raise BadConfig(f"{file}:{line[1] if line else 1}: not valid TOML: {error}") from None
+        number = line[1] if line else text.count("\n") + 1
+        raise BadConfig(f"{file}:{number}: not valid TOML: {error}") from None
     reader = _Reader(file, text)
     oncall = reader.build(tree)
     if not reader.faults:
@@ -225,7 +226,8 @@ def lines(text: str) -> dict[Path, int]:
             found[table] = number
         elif bare.startswith("[") and "]" in bare and not bare.startswith(("[ ", "['")):
             table = _path(bare[1 : bare.index("]")])
-            found.setdefault(table, number)
+            for depth in range(1, len(table) + 1):
+                found.setdefault(table[:depth], number)
         elif key := _KEY.match(line):
             path = (*table, *_path(key[1]))
             for depth in range(len(table) + 1, len(path) + 1):

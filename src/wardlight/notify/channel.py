@@ -148,6 +148,7 @@ class _Ears(logging.Handler):
             logger.addHandler(self)
             logger.setLevel(logging.DEBUG)
             logger.propagate = False
+            logging.getLogger("urllib3").setLevel(logging.INFO)  # below that it tells paths, which are secrets here
 
     def listen(self) -> list[str]:
         """Begin to gather what this thread logs."""
