@@ -16,14 +16,19 @@ from tests.running import Installation
 pytestmark = [pytest.mark.e2e, pytest.mark.stack]
 
 PHASES = (
-    ("cpu-burn", "mass-export", "failed-logins"),
+    (
+        "chart-browsing", "cpu-burn", "mass-export", "passwords-guessed", "permission-denials", "records-hidden",
+        "failed-logins", "new-administrator", "new-version", "maintenance-window", "deployment", "week-over",
+    ),
+    ("connections-taken",),
     ("error-burst",),
     ("slow-queries",),
+    ("records-locked",),
     ("application-killed",),
     ("database-stopped",),
-)
+)  # fmt: skip
 """Faults that don't disturb each other, together; the slowest to be noticed first."""
-SLOW = ("cpu-burn",)
+SLOW = ("chart-browsing", "cpu-burn")
 """Faults that may go on while others come."""
 
 
