@@ -39,7 +39,7 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
     ground = lay(settings, data, clock, opened)
     audited = trail.build(ground)
     logged = logs.build(ground, audited)
-    alerted = alerts.build(ground)
+    alerted = alerts.build(ground, audited)
     told = changes.build(ground, logged.commits)
     overview = Overview(settings.stack.prometheus_url, alerted.incidents, logged.store, clock)
     seen = Wing(routers=[console.router(overview)], closing=[overview.aclose])

@@ -15,6 +15,10 @@ from wardlight.incidents.links import Places
 from wardlight.incidents.silences import Silences
 from wardlight.incidents.watch import Watch
 from wardlight.server.ground import Ground, Wing
+from wardlight.server.trail import Audit
+
+BY_PEOPLE = frozenset(("console", "cli", "api", "link"))
+"""Ways by which people act on incidents; what rules and timers do is on an incident's timeline."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +29,16 @@ class Alerts:
     wing: Wing
 
 
-def build(ground: Ground) -> Alerts:
-    """Open what looks after alerts."""
+def build(ground: Ground, audit: Audit) -> Alerts:
+    """Open what looks after alerts. What people do with incidents is in the audit trail."""
     stack, clock = ground.settings.stack, ground.clock
-    kept = Incidents(ground.state, clock, ground.registry, told=lambda *_: escalation.wake())
+
+    def told(incident: int, action: str, actor: str, source: str) -> None:
+        escalation.wake()
+        if source in BY_PEOPLE:
+            audit.deeds.note(f"incident.{action}", actor, way=source, about="incident", number=str(incident))
+
+    kept = Incidents(ground.state, clock, ground.registry, told)
     escalation = Escalation(
         ground.data, ground.state, kept, url=ground.settings.server.address, clock=clock, registry=ground.registry
     )

@@ -10,6 +10,7 @@ from fastapi import Request
 from wardlight import console
 from wardlight.api import audit, fhir, projection
 from wardlight.api import ledger as ledger_api
+from wardlight.audit.deeds import Deeds
 from wardlight.audit.keep import Keep
 from wardlight.audit.looks import Looks
 from wardlight.audit.projection import Projection
@@ -29,6 +30,7 @@ class Audit:
 
     trail: Trail
     looks: Looks
+    deeds: Deeds
     projection: Projection
     keep: Keep
     wing: Wing
@@ -60,7 +62,8 @@ def build(ground: Ground) -> Audit:
             console.audit_router(search, looks),
         ]
     )
-    return Audit(trail=trail, looks=looks, projection=projected, keep=keep, wing=wing)
+    deeds = Deeds(trail, clock, ground.registry)
+    return Audit(trail=trail, looks=looks, deeds=deeds, projection=projected, keep=keep, wing=wing)
 
 
 def _ledger(ground: Ground) -> Ledger:
