@@ -13,7 +13,7 @@ SERVER = ROOT / "src" / "wardlight"
 SOURCES = sorted([*SERVER.rglob("*.py"), *(ROOT / "sdk/src").rglob("*.py"), *(ROOT / "demo/src").rglob("*.py")])
 
 FLOORS = (
-    ("problems", "clock"),
+    ("problems", "clock", "looking"),
     ("records", "config"),
     ("store", "access", "alertmanager"),
     ("ledger", "notify"),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -18,6 +17,7 @@ from wardlight.changes.grafana import Grafana
 from wardlight.changes.window import LONGEST, STATES, State, Window
 from wardlight.changes.windows import Event, Windows
 from wardlight.clock import Clock
+from wardlight.looking import looking
 from wardlight.problems import Problem
 
 LOOK_SECONDS = 1.0
@@ -75,25 +75,9 @@ class Keeper:
         for window in unsettled:
             self._see_to(window)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Look, and look again, while inside; a look that fails is logged and followed by the next."""
-        stop = asyncio.Event()
-        task = asyncio.create_task(self._run(stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            await task
-
-    async def _run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                await asyncio.to_thread(self.look)
-            except Exception:  # noqa: BLE001 -- whatever it is, the next look may go well
-                _log.exception("looking after maintenance failed")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+        return looking(self.look, lambda: LOOK_SECONDS, "looking after maintenance")
 
     def _see_to(self, window: Window) -> None:
         """Make a window known elsewhere, if it is its time; remember what came of it."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from wardlight.alertmanager import Notice
 from wardlight.clock import Clock, moment
 from wardlight.heartbeats import files
 from wardlight.heartbeats.service import Heartbeats, Kept
+from wardlight.looking import looking
 from wardlight.problems import BadConfig
 
 LOOK_SECONDS = 1.0
@@ -90,26 +90,9 @@ class Watch:
         self._tell(notices)
         self._shown.kept = kept
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Look, and look again, while inside; a look that fails is logged and followed by the next."""
-        stop = asyncio.Event()
-        task = asyncio.create_task(self._run(stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            await task
-
-    async def _run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                await asyncio.to_thread(self.look)
-            except Exception:  # noqa: BLE001 -- whatever it is, the next look may go well
-                self._failures.inc()
-                _log.exception("looking after the heartbeats failed")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+        return looking(self.look, lambda: LOOK_SECONDS, "looking after the heartbeats", self._failures.inc)
 
     def _mind_the_clock(self) -> None:
         """Move what happened when the clock was set, and write down that somebody listens."""

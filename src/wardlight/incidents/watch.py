@@ -7,10 +7,9 @@ that is shown for its severity's `GRACE` and has none opens one. While Alertmana
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter
@@ -20,6 +19,7 @@ from wardlight.incidents.alertmanager import Alertmanager, Seen
 from wardlight.incidents.history import History
 from wardlight.incidents.model import WATCHDOG, Alert
 from wardlight.incidents.service import Incidents
+from wardlight.looking import looking
 from wardlight.problems import Problem
 
 SECONDS = 15.0
@@ -66,16 +66,9 @@ class Watch:
         for action in ("opened", "resolved"):
             self._corrected.labels(action)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Compare while inside."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        return looking(self.look, lambda: SECONDS, "comparing incidents with Alertmanager", self._failures.inc)
 
     def look(self) -> bool:
         """Compare once; say whether it could be done. A failure is told once, and counted."""
@@ -93,11 +86,6 @@ class Watch:
                 _log.info("incidents are compared with Alertmanager again")
             self._well = True
         return self._well
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.to_thread(self.look)
-            await asyncio.sleep(SECONDS)
 
     def _compare(self, seen: Sequence[Seen], now: datetime) -> None:
         since = self._history.take(seen, now)

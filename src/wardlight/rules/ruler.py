@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from wardlight.alertmanager.outbox import Notice
 from wardlight.clock import Clock
 from wardlight.config import Settings
+from wardlight.looking import looking
 from wardlight.problems import Cancelled
 from wardlight.rules import schedule
 from wardlight.rules.group import GroupRun, Tools
@@ -86,23 +87,11 @@ class Ruler:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look, and look again, while inside; a look that fails is logged and followed by the next."""
-        stop = asyncio.Event()
-        task = asyncio.create_task(self._run(stop))
         try:
-            yield
+            async with looking(self.look, self._pause, "looking after the rules"):
+                yield
         finally:
-            stop.set()
-            await task
             await asyncio.to_thread(self.close)
-
-    async def _run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                await asyncio.to_thread(self.look)
-            except Exception:  # noqa: BLE001 -- whatever it is, the next look may go well
-                _log.exception("looking after the rules failed")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._pause())
 
     def _pause(self) -> float:
         """Say how long until the next look: when a group is due, and at most `LOOK_SECONDS`."""

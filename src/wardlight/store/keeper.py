@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from wardlight.clock import Clock, moment
 from wardlight.config import Settings
+from wardlight.looking import looking
 from wardlight.store import LogStore
 from wardlight.store.disk import FreeBytes, Pressure, days_left, with_trail
 from wardlight.store.facts import BACKUP, DRILL, Facts
@@ -64,26 +64,9 @@ class Keeper:
         self._next_pass = self._next_measure = clock.monotonic()
         self.admit = self._pressure.admit
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Look, and look again, while inside; a look that fails is logged, counted and followed by the next."""
-        stop = asyncio.Event()
-        task = asyncio.create_task(self._run(stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            await task
-
-    async def _run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                await asyncio.to_thread(self.look)
-            except Exception:  # noqa: BLE001 -- whatever it is, the next look may go well
-                _log.exception("looking after the log store failed")
-                self._gauges.failed()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+        return looking(self.look, lambda: LOOK_SECONDS, "looking after the log store", self._gauges.failed)
 
     def look(self) -> None:
         """Do what is due: the disk always, retention hourly, measuring each minute."""
