@@ -41,10 +41,6 @@ class Steady:
             self._at, self._monotonic = max(run, moment(self._clock.now_ns())), monotonic
             return self._at
 
-    def of(self, wall: datetime) -> datetime:
-        """Translate a time of the wall clock, as it stands now."""
-        return self.now() + (wall - moment(self._clock.now_ns()))
-
     def save(self) -> None:
         """Write it down, if that is due, and take over what another server wrote."""
         now = self.now()
