@@ -106,9 +106,9 @@ class Desk:
     def end(self, incident: Incident) -> None:
         self.incidents.resolve(incident.id, "dora", "console")
 
-    def tick(self, after: str | float = 0) -> None:
-        """Let time pass, a second at a time at first, and tick."""
-        self.clock.advance(float(after))
+    def tick(self, after: float = 0) -> None:
+        """Let seconds pass, and tick."""
+        self.clock.advance(after)
         self.escalation.tick()
 
     def wait(self, delta: timedelta, every: float = 60) -> None:

@@ -33,7 +33,6 @@ QUICK = (
 [policies.critical]
 steps = [
   { level = "support" },
-  { level = "technical", after = "10s" },
   { level = "emergency", after = "10s" },
 ]
 stale = "1h"
@@ -108,8 +107,8 @@ def scenario(path: Path, faults: Faults) -> tuple[Channels, list[tuple[str, str]
     incidents.receive(Notice(group_key="db", firing=True, alerts=(alert,)))
     running = server(path, state, clock, channels, faults)
     state.faults = faults
-    for at in range(17):
-        if at == 11:
+    for at in range(13):
+        if at == 7:
             state.faults, faults_then = Faults(0, "", Killed), state.faults
             incidents.resolve(1, "ann", "console")
             state.faults = faults_then
@@ -136,19 +135,19 @@ def over(channels: Channels) -> list[str]:
     return sorted(name for name, message in channels.sent if message.severity == "resolved")
 
 
-WELL = ["ann", "ben", "ben", "cat"]
+WELL = ["ann", "ben", "cat"]
 
 
 def test_without_a_fault(tmp_path: Path) -> None:
     channels, timeline, _ = scenario(tmp_path / "well", Faults(0, "", Killed))
     assert sorted(paged(channels)) == WELL
     assert over(channels) == ["ann", "ben", "cat"]
-    assert [action for action, _ in timeline].count("notified") == 7
+    assert [action for action, _ in timeline].count("notified") == 6
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_any_write_or_message_that_fails(tmp_path: Path, when: str) -> None:
-    """A message that failed after its effect is sent again: its sender can't know better. What was late goes together."""
+    """A message that failed after its effect is sent again: its sender can't know better."""
     for at in itertools.count(1):
         faults = Faults(at, when, lambda: Unavailable("the disk is full"))
         channels, _, hit = scenario(tmp_path / f"{at}", faults)
@@ -156,9 +155,9 @@ def test_any_write_or_message_that_fails(tmp_path: Path, when: str) -> None:
             break
         extra = len(paged(channels)) - len(WELL) + len(over(channels)) - 3
         assert sorted(set(paged(channels))) == ["ann", "ben", "cat"], at
-        assert extra in (-1, 0, 1), at
+        assert extra in (0, 1), at
         assert sorted(set(over(channels))) == ["ann", "ben", "cat"], at
-    assert at > 25
+    assert at > 20
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -173,8 +172,8 @@ def test_the_process_dies_at_any_write_or_message(tmp_path: Path, when: str) -> 
         assert len(pages) + len(over(channels)) <= len(WELL) + 3 + 1, at
         again += len(pages) + len(over(channels)) > len(WELL) + 3
         assert sorted(set(over(channels))) == ["ann", "ben", "cat"], at
-        assert ("escalated", "level 3, emergency response") in timeline, at
-    assert at > 25
+        assert ("escalated", "level 2, emergency response") in timeline, at
+    assert at > 20
     assert again > 0, "dying between a message and its record sends it again"
 
 

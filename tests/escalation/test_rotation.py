@@ -146,3 +146,9 @@ def test_an_override_comes_first_and_the_latest_before_all() -> None:
 def test_hours_that_nobody_can_read_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no"):
         Hours.parse(text)
+
+
+def test_hours_that_the_clock_skips_are_after_the_gap() -> None:
+    hours = Hours.parse("Sun 02:15-02:45")
+    found = hours.next_open(at("2026-03-23T12:00+01:00"), ZoneInfo("Europe/Berlin"))
+    assert found == at("2026-03-29T03:15+02:00")

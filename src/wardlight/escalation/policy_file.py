@@ -210,7 +210,7 @@ def _policy(name: str, policy: Policy, oncall: OnCall) -> Iterator[tuple[Path, s
 def lines(text: str) -> dict[Path, int]:
     r"""Find the line of every table and key of a TOML text, by its path; tables of an array are numbered.
 
-    >>> lines("[a.b]\\nc = 1\\n[[d]]\\n[[d]]\\ne = 2")[("d", "1", "e")]
+    >>> lines("[a.b]\nc = 1\n[[d]]\n[[d]]\ne = 2")[("d", "1", "e")]
     5
     """
     found: dict[Path, int] = {}

@@ -97,7 +97,7 @@ class Hours:
         """Return the instant itself if it is open then, else when it opens next."""
         if self.open_at(at, zone):
             return at
-        return min(opens for opens, _ in self.spans(zone, at, at + 9 * DAY) if opens > at)
+        return min((opens for opens, _ in self.spans(zone, at, at + 16 * DAY) if opens > at), default=at)
 
     def spans(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
         """List when it opens and closes, for all that touches a range of time."""
