@@ -33,6 +33,7 @@ from wardlight.store.params import Param
 PATIENTS, USERS, MONTHS = 50_000, 2_000, 72
 START = np.datetime64("2020-01")
 BATCH = 250_000
+MOST = 10_000_000
 PAGE = "ORDER BY recorded DESC, idx DESC LIMIT 100"
 
 
@@ -50,6 +51,8 @@ def main() -> None:
         store = EmbeddedStore(options.keep or Path(passing))
         try:
             fill(store, options.events)
+            if not options.fill_only:
+                settle(store)
             figures = {} if options.fill_only else asked(store, options.runs)
         finally:
             store.close()
@@ -68,7 +71,7 @@ def fill(store: EmbeddedStore, events: int) -> None:
     each = events // MONTHS
     have = {month.partition: month.events for month in months(store)}
     due = [
-        (START + np.timedelta64(number, "M"), number * each + first, min(BATCH, each - first))
+        (START + np.timedelta64(number, "M"), number * MOST + first, min(BATCH, each - first))
         for number in range(MONTHS)
         for first in range(have.get(str(START + np.timedelta64(number, "M")).replace("-", ""), 0), each, BATCH)
     ]
@@ -80,6 +83,13 @@ def fill(store: EmbeddedStore, events: int) -> None:
             store.insert([rows], table="audit")
             print(f"\r{month}", end="", file=sys.stderr)
     print(file=sys.stderr)
+
+
+def settle(store: EmbeddedStore) -> None:
+    """Make one part of each month, as the engine does a day after its last event."""
+    for month in months(store):
+        if month.parts > 1:
+            store.manage(f"OPTIMIZE TABLE audit PARTITION {month.partition} FINAL")
 
 
 def batch(month: np.datetime64, first: int, count: int) -> pa.RecordBatch:

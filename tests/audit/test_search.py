@@ -73,6 +73,15 @@ def test_pages_lose_nothing_and_repeat_nothing(trail: House, patient: str) -> No
     assert seen == list(range(9, -1, -1))
 
 
+def test_events_are_found_however_far_they_lie_apart(trail: House) -> None:
+    days = (2000, 1999, 700, 40, 39, 3, 1, 0)
+    trail.add(*[event("17", "18", recorded=NOW - day * DAY) for day in days])
+    assert found(trail, asked(patient="17")) == list(range(7, -1, -1))
+    assert found(trail, asked(patient="18", limit=4)) == [7, 6, 5, 4]
+    assert found(trail, asked(user="ann", until="2025-11-30")) == [4, 3, 2, 1, 0]
+    assert found(trail, asked(since="2019-01-01", until="2024-12-31", limit=1)) == [2]
+
+
 def test_a_user_a_record_and_a_time_are_asked_for(trail: House) -> None:
     trail.add(
         event("17", user="ann", record="Observation/4", recorded=NOW - 2 * DAY),
@@ -180,13 +189,13 @@ def test_a_patient_is_found_by_the_order_of_the_table(trail: House) -> None:
     assert re.search(
         r"PrimaryKey\s+[^\w]*Keys:\s+[^\w]*patient\s+[^\w]*Condition: \(patient in \['p7', 'p7'\]\)", first
     )
-    assert "Name: patients_text" in second
+    assert "Name: others_text" in second
 
 
 @pytest.mark.parametrize(
     ("question", "index"),
     [
-        (asked(user="ann"), "users_text"),
+        (asked(user="ann"), "agents_text"),
         (Question(agent=exactly("ann")), "agents_text"),
         (Question(entity=((Token("4", "urn:x"), Token("5")),)), "entities_text"),
         (Question(purpose=exactly("ETREAT")), "purposes_text"),

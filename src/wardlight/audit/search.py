@@ -1,7 +1,9 @@
 """Questions to the table `audit`: newest first, page by page, within the limits of `settings.query`.
 
-A page is two queries: the first finds the events' places by narrow columns alone, the second reads just those events.
-A patient's events lie together by the table's order; those in which another patient is named first are found by an index.
+The events' places are found first, by narrow columns alone, then just those events are read. Places are looked for in the
+newest month, then in the three before it, and so on, each time four times as far, until the page is full: each part of the
+table costs time, and most pages are full soon. Within a month a patient's events lie together by the table's order; those
+in which another patient is named first are found by an index of the patients named later.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 import msgspec
 
 from wardlight.audit.event import Entry, decode
-from wardlight.audit.question import AnyOf, Cursor, Question, Span, Token
+from wardlight.audit.question import AnyOf, Cursor, Question, Span, Token, both
 from wardlight.config import Query
 from wardlight.problems import NotFound, Unavailable
 from wardlight.store import Limits, LogStore
@@ -21,6 +23,14 @@ from wardlight.store.params import Param
 
 STREAM_PAGE = 1000
 """Events in memory at once while an export is written."""
+
+_FIRST_NS = 31 * 86_400 * 10**9
+"""How far back is looked first."""
+_WIDER = 4
+_REACH = """
+SELECT toUnixTimestamp64Nano(min(recorded)) AS oldest, toUnixTimestamp64Nano(max(recorded)) AS newest, count() AS events
+FROM audit
+"""
 
 _BREAK_GLASS = (
     "(has(purposes, 'ETREAT') OR has(purposes, 'BTG')"
@@ -31,6 +41,8 @@ _DISCLOSURES = (
     " OR arrayExists(x -> endsWith(lower(x), '|disclose') OR endsWith(lower(x), '|disclosure'), subtypes))"
 )
 _IDENTIFIERS = ("user", "agent", "entity", "source", "entity_type", "entity_role")
+_LATER = "arraySlice(patients, 2)"
+"""As the table's index has it."""
 _COLUMNS = {"entity": "entities", "source": "sources", "entity_type": "entity_types", "entity_role": "entity_roles"}
 
 
@@ -119,9 +131,29 @@ class Search:
 
     def _places(self, question: Question, limit: int, tag: str) -> list[_Place]:
         """Find where the newest events are; one that was written twice may be there twice."""
-        sql = places_sql(question, limit)
-        rows = self._select(*sql, tag)
-        return [_Place(int(row["at"]), int(row["idx"]), str(row["patient"])) for row in rows]
+        found: list[_Place] = []
+        for spans in self._newest_first(question, tag):
+            rows = self._select(*places_sql(msgspec.structs.replace(question, recorded=spans), limit - len(found)), tag)
+            found += [_Place(int(row["at"]), int(row["idx"]), str(row["patient"])) for row in rows]
+            if len(found) == limit:
+                break
+        return found
+
+    def _newest_first(self, question: Question, tag: str) -> Iterator[tuple[Span, ...] | None]:
+        """Name the times to look at, one after the other: together they are those that are asked for."""
+        if question.index is not None:
+            # Where these are isn't a question of time.
+            yield question.recorded
+            return
+        (reach,) = self._select(_REACH, {}, tag)
+        spans = both(
+            question.recorded, [Span(int(reach["oldest"]), int(reach["newest"]) + 1)] if reach["events"] else []
+        )
+        if question.after is not None:
+            spans = both(spans, [Span(0, question.after.recorded + 1)])
+        if spans:
+            oldest, newest = min(span.start for span in spans), max(span.end for span in spans)
+            yield from filter(None, (both(spans, [part]) for part in parts(oldest, newest)))
 
     def _entries(self, places: Sequence[_Place], tag: str) -> dict[int, Entry]:
         if not places:
@@ -150,6 +182,20 @@ class Search:
         return rows
 
 
+def parts(oldest: int, newest: int) -> Iterator[Span]:
+    """Part the time from `oldest` to before `newest`, the newest and shortest part first.
+
+    >>> month = 31 * 86_400 * 10**9
+    >>> [(part.start // month, part.end // month) for part in parts(0, 30 * month)]
+    [(29, 30), (25, 29), (9, 25), (0, 9)]
+    """
+    width = _FIRST_NS
+    while newest > oldest:
+        start = max(oldest, newest - width)
+        yield Span(start, newest)
+        newest, width = start, width * _WIDER
+
+
 def places_sql(question: Question, limit: int) -> tuple[str, dict[str, Param]]:
     """Write the query that finds the newest places, with its parameters."""
     sql = _Sql()
@@ -175,18 +221,21 @@ class _Sql:
             return [" AND ".join(common) or "1"]
         first, *others = question.patient
         common += [self._any(map(self._patient, anyof)) for anyof in others]
-        inside = self._any(map(self._patient, first))
         named = [token.value for token in first]
         # The order of the table serves one name best.
         is_, bound = ("=", self._bound(named[0])) if len(named) == 1 else ("IN", self._bound(named, "Array(String)"))
         apart = f"NOT patient {is_} {bound}"
-        with_system = [inside] if any(token.system for token in first) else []
-        return [" AND ".join([f"patient {is_} {bound}", *with_system, *common]), " AND ".join([inside, apart, *common])]
+        if any(token.system for token in first):
+            common.append(self._any(map(self._patient, first)))
+        later = self._any(f"has({_LATER}, {self._bound(name)})" for name in named)
+        return [" AND ".join([f"patient {is_} {bound}", *common]), " AND ".join([later, apart, *common])]
 
     def _conditions(self, question: Question) -> Iterator[str]:
         for name in _IDENTIFIERS:
             column = _COLUMNS.get(name, f"{name}s")
             yield from (self._any(self._identifier(column, t) for t in anyof) for anyof in getattr(question, name))
+        # Every user is among the agents, whose index serves both.
+        yield from (self._any(f"has(agents, {self._bound(t.value)})" for t in anyof) for anyof in question.user)
         for name in ("type", "subtype"):
             yield from (self._any(self._code(f"{name}s", t) for t in anyof) for anyof in getattr(question, name))
         yield from (self._any(f"has(purposes, {self._bound(t.value)})" for t in anyof) for anyof in question.purpose)

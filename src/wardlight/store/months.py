@@ -26,8 +26,10 @@ _IS_HELD = """
 SELECT count() > 0 AS held
 FROM audit
 WHERE toYYYYMM(recorded) = {month:UInt32}
-    AND (hasAny(patients, {patients:Array(String)}) OR hasAny(users, {users:Array(String)}))
+    AND (hasAny(entities, {patients:Array(String)}) AND hasAny(patients, {patients:Array(String)})
+        OR hasAny(agents, {users:Array(String)}) AND hasAny(users, {users:Array(String)}))
 """
+# Patients are among the entities, and users among the agents: those have indexes.
 _OLDEST = "SELECT count() AS events, toUnixTimestamp64Nano(min(received)) AS oldest FROM audit"
 
 
