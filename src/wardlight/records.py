@@ -44,6 +44,9 @@ COLUMN_ATTRIBUTES = {
 Decoded = NewType("Decoded", pa.RecordBatch)  # type: ignore[valid-newtype]  # Arrow has no types to offer
 """A batch as its sender meant it."""
 
+Protected = NewType("Protected", pa.RecordBatch)  # type: ignore[valid-newtype]
+"""A batch without identifiers and secrets in its texts; nothing else may be stored."""
+
 LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 """Names of OpenTelemetry's six severity ranges, four numbers each from 1."""
 

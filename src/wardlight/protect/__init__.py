@@ -1,0 +1,1 @@
+"""Identifiers and secrets out of log records, before anything is written."""

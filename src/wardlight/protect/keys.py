@@ -1,0 +1,96 @@
+"""Keys of pseudonyms: the newest makes them, the older ones still find what they made."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from wardlight.problems import BadConfig
+from wardlight.protect.kinds import ACTIONS, SECRETS
+
+_BYTES = 32
+_SHOWN = 10
+"""Bytes of the HMAC that a pseudonym shows: 80 bits, 16 characters."""
+
+
+@dataclass(frozen=True, repr=False)
+class Key:
+    """A secret and its short name, `k1`, `k2`, …"""
+
+    id: str
+    secret: bytes
+
+
+class Keys:
+    """All keys there have been, oldest first."""
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        if not keys:
+            raise BadConfig("there is no key for pseudonyms")
+        self.all = tuple(keys)
+
+    @classmethod
+    def new(cls) -> Self:
+        """Make a first key."""
+        return cls((Key("k1", secrets.token_bytes(_BYTES)),))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file of keys, `ID BASE64` a line, oldest first. Raises BadConfig."""
+        keys = []
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            name, _, text = line.partition(" ")
+            try:
+                keys.append(Key(name, base64.b64decode(text, validate=True)))
+            except ValueError:
+                raise BadConfig(f"{path}:{number}: not a key; restore the file from a backup") from None
+            if name != f"k{number}" or len(keys[-1].secret) != _BYTES:
+                raise BadConfig(f"{path}:{number}: not the key k{number}; restore the file from a backup")
+        return cls(keys)
+
+    def write(self, path: Path) -> None:
+        """Write the file anew; only its owner may read it."""
+        fresh = path.with_name(path.name + ".new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.writelines(f"{key.id} {base64.b64encode(key.secret).decode()}\n" for key in self.all)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+
+    def rotated(self) -> Keys:
+        """These keys and a newer one."""
+        return Keys((*self.all, Key(f"k{len(self.all) + 1}", secrets.token_bytes(_BYTES))))
+
+    def pseudonym(self, kind: str, value: str) -> str:
+        """Make the pseudonym of an identifier: the same for the same one, whatever its case and punctuation."""
+        return _pseudonym(kind, value, self.all[-1])
+
+    def pseudonyms(self, value: str, kinds: Iterable[str] = ACTIONS.keys() - SECRETS) -> list[str]:
+        """Make all the pseudonyms that an identifier may have in the store: every kind, every key."""
+        return [_pseudonym(kind, value, key) for kind in sorted(kinds) for key in self.all]
+
+    def derived(self, purpose: str) -> bytes:
+        """A secret of 32 bytes for another purpose, from the first key: it stays when keys are rotated."""
+        return hmac.digest(self.all[0].secret, purpose.encode(), hashlib.sha256)
+
+
+def plain(value: str) -> str:
+    """Write an identifier as it is compared: letters and figures only, small.
+
+    >>> plain("943 476-5919"), plain("A.Turing@clinic.example")
+    ('9434765919', 'aturing@clinicexample')
+    """
+    return "".join(letter for letter in value.casefold() if letter.isalnum() or letter in "@+") or value
+
+
+def _pseudonym(kind: str, value: str, key: Key) -> str:
+    digest = hmac.digest(key.secret, plain(value).encode(), hashlib.sha256)[:_SHOWN]
+    return f"pseudo:{kind}:{key.id}:{base64.b32encode(digest).decode()}"
