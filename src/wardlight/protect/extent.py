@@ -8,7 +8,7 @@ from wardlight.protect import looks
 
 _BARE = re.compile(rb"[^\s,;&\"'<>(){}\[\]|\x00]++")
 _WHOLE_TOKEN = re.compile(rb"[^\s,;&\"'<>\x00]++")
-_NEXT_FIELD = re.compile(rb"[,;|&\t\r\n\"'<>\x00){}\]]|\.? [\w.-]{1,40}[=:]|\.\s|\\[nrt]")
+_NEXT_FIELD = re.compile(rb"'(?![A-Za-z\x80-\xff])|[,;|&\t\r\n\"<>\x00){}\]]|\.? [\w.-]{1,40}[=:]|\.\s|\\[nrt]")
 _ADDRESS_END = re.compile(rb"[;|&\t\r\n\"'<>\x00){}\]]|[.,]? [\w.-]{1,40}[=:]|\.\s|\\[nrt]")
 _LONGEST = 160
 """Bytes of a bare value that may have spaces in it."""

@@ -37,6 +37,11 @@ class Place(NamedTuple):
         return self.text[self.start : self.end]
 
 
+_REMEMBERED = 50_000
+_FIGURES = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
+_SAME = bytes(range(256))
+"""Matches that differ only in figures after the first are of one pattern, unless it's the administrator's."""
+
 Found = list[tuple[int, int, str]]
 
 _NOTHING: Found = []
@@ -45,7 +50,7 @@ _VAGUE = {_SQUEEZE.sub(b"", name.encode()) for name in VAGUE}
 _LONE = {b"given", b"family", b"patient"}
 """Fields that hold a part of a name, or something else."""
 _KINDS = {_SQUEEZE.sub(b"", name.lower().encode()): kind for kind, names in FIELDS.items() for name in names}
-_KEY_END = re.compile(rb"(?:\\{0,3}[\"']\]?[ \t]*|[ \t]*|\))(?:=>|:=|==|[:=]\(?|>| value=|[ \t](?i:i?like)[ \t])[ \t]*$")
+_SEPARATOR = re.compile(rb"(?:\\{0,3}[\"']\]?[ \t]*|[ \t]*|\))(?:=>|:=|==|[:=]\(?|>| value=|[ \t](?i:i?like)[ \t])[ \t]*")
 _WORD = re.compile(rb"[A-Za-z0-9+/=._~-]++")
 _LOCAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-" + bytes(range(128, 256))
 _DOMAIN = re.compile(rb"(?:@|%40)((?:[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]{0,61}[A-Za-z0-9\x80-\xff])?\.){1,8}[A-Za-z\x80-\xff]{2,24})(?![\w-])")
@@ -57,7 +62,12 @@ class Finder:
     """Finds identifiers and secrets; `mrn_patterns` are the administrator's own RE2 patterns."""
 
     def __init__(self, mrn_patterns: Iterable[str] = ()) -> None:
-        self._search = alternation(mrn_patterns).search
+        own = tuple(mrn_patterns)
+        grouped, plain = alternation(own)
+        self._search = plain.search
+        self._shape = _SAME if own else _FIGURES
+        self._grouped = grouped
+        self._ways: dict[tuple[int, bytes], str] = {}
 
     def find(self, text: bytes) -> list[Finding]:
         """Return what is in a text, in its order and without overlaps; a zero byte ends a value."""
@@ -65,10 +75,9 @@ class Finder:
         at = floor = 0
         search = self._search
         while (match := search(text, at)) is not None:
-            name = NAMES[match.lastindex]
             start, end = match.span()
             limit = text.find(b"\0", start)
-            handler, again = _HANDLERS[name]
+            handler, again = _HANDLERS[self._way_of(text[start:end])]
             here = handler(Place(text, start, end, floor, len(text) if limit < 0 else limit))
             if here:
                 found.extend(Finding(*one) for one in here)
@@ -76,6 +85,19 @@ class Finder:
             else:
                 at = max(start + 1, end - again)
         return found
+
+
+    def _way_of(self, matched: bytes) -> str:
+        """Say which pattern matched; groups would tell, but cost several times the search."""
+        shape = (matched[0], matched.translate(self._shape))
+        name = self._ways.get(shape)
+        if name is None:
+            found = self._grouped.fullmatch(matched)
+            name = NAMES[found.lastindex] if found else "done"
+            if len(self._ways) >= _REMEMBERED:
+                self._ways.clear()
+            self._ways[shape] = name
+        return name
 
 
 def _done(_place: Place) -> Found:
@@ -96,7 +118,7 @@ def _checked(kind: str, check: Callable[[bytes], bool]) -> Callable[[Place], Fou
 
 
 def _segment(place: Place) -> Found:
-    return [one for one in hl7.segment(place.text, place.start, place.limit) if not looks.done(place.text[one[0] : one[1]])]
+    return [one for one in hl7.segment(place.text, place.end - 4, place.limit) if not looks.done(place.text[one[0] : one[1]])]
 
 
 def _private_key(place: Place) -> Found:
@@ -121,14 +143,19 @@ def _url_password(place: Place) -> Found:
 
 def _field(place: Place) -> Found:
     """A field with a telling name: its value, if that looks like one of the kind."""
-    key = _KEY_END.sub(b"", place.matched)
+    separator = _SEPARATOR.search(place.matched)
+    if separator is None:
+        return _NOTHING
+    key, at = place.matched[: separator.start()], place.start + separator.end()
     if not looks.begins_word(place.text, place.start, key) or (
-        place.matched[-1:] == b">" and place.matched[-2:-1] != b"=" and place.text[place.start - 1 : place.start] not in {b"<", b":"}
+        separator[0] == b">" and place.text[place.start - 1 : place.start] not in {b"<", b":"}
     ):
         return _NOTHING
     squeezed = _SQUEEZE.sub(b"", key.decode().lower().encode())
-    kind = _KINDS[squeezed]
-    (start, end), quoted = value_at(place.text, place.end, place.limit, kind)
+    kind = _KINDS.get(squeezed, "")
+    if not kind:
+        return _NOTHING
+    (start, end), quoted = value_at(place.text, at, place.limit, kind)
     length = looks.LOOKS["given" if squeezed in _LONE else kind](place.text[start:end], quoted, squeezed in _VAGUE)
     if not length:
         return _NOTHING
@@ -136,6 +163,8 @@ def _field(place: Place) -> Found:
         start, length = scheme.end(), _word_at(place.text, scheme.end(), place.limit) - scheme.end()
     if kind == "cookie":
         length = looks.cookie(place.text, start, place.limit, whole=b"cookie" in squeezed, quoted=quoted)
+    if kind == "token":
+        kind = _token_kind(place.text[start : start + length])
     return [(start, start + length, kind)] if length > 0 else _NOTHING
 
 
@@ -154,7 +183,11 @@ def _bearer(place: Place) -> Found:
             good = False
     else:
         good = looks.like_secret(word)
-    return [(place.end - 1, end, "token")] if good else _NOTHING
+    return [(place.end - 1, end, _token_kind(word))] if good else _NOTHING
+
+
+def _token_kind(word: bytes) -> str:
+    return "jwt" if _JWT.match(word) else "token"
 
 
 def _token(place: Place) -> Found:
@@ -252,7 +285,7 @@ def _address(place: Place) -> Found:
 
 _HANDLERS: dict[str, tuple[Callable[[Place], Found], int]] = {
     "done": (_done, 0), "hl7": (_segment, 0), "private_key": (_private_key, 0), "jwt": (_jwt, 0), "url_password": (_url_password, 0),
-    "field": (_field, 0), "bearer": (_bearer, 1), "token": (_token, 0), "email": (_email, 0), "birth_date": (_birth_date, 1),
+    "field": (_field, 4), "bearer": (_bearer, 1), "token": (_token, 0), "email": (_email, 0), "birth_date": (_birth_date, 1),
     "numbered": (_numbered, 1), "said": (_said, 1), "called": (_called, 1), "patient": (_patient, 8), "person": (_person, 4),
     "ssn": (_checked("ssn", checks.ssn), 99), "three_three_four": (_three_three_four, 99), "phone": (_phone, 99),
     "card": (_checked("card", looks.card), 99), "iban": (_iban, 99), "address": (_address, 999), "custom": (_whole("mrn"), 0),

@@ -13,8 +13,8 @@ _EMPTY = re.compile(rb"(?i:null|none|nil|true|false|undefined|unknown|redacted|n
 _LETTER = rb"[A-Za-z\x80-\xff]"
 _CAPITAL = rb"(?:[A-Z]|\xc3[\x80-\x9e]|\xc4[\x80-\xbf]|\xc5[\x80-\xbf]|\xce[\x91-\xa9]|\xd0[\x90-\xaf])"
 _SMALL = rb"[A-Za-z'.\x80-\xff-]"
-_PARTICLE = rb"(?:van|von|de|der|den|del|della|la|le|du|da|di|dos|zu|el|al|bin|ter)"
-_NAME = re.compile(_CAPITAL + _SMALL + rb"{0,40}+(?:,? (?:" + _PARTICLE + rb" ){0,3}+" + _CAPITAL + _SMALL + rb"{0,40}+){0,4}+")
+_PARTICLE = rb"(?:das|do|af|av|van|von|de|der|den|del|della|la|le|du|da|di|dos|zu|el|al|bin|ter)"
+_NAME = re.compile(_CAPITAL + _SMALL + rb"{0,40}+(?:,? (?:" + _PARTICLE + rb" ){0,3}+" + _CAPITAL + _SMALL + rb"{0,40}+){0,4}+(?: " + _PARTICLE + rb"(?=[^ \w]|$))?+")
 _FULL_NAME = re.compile(rb"(?:(?:Dr|Mr|Mrs|Ms|Miss|Herr|Frau|Prof|Mme|M)\.? )?" + _NAME.pattern)
 _NOT_NAMES = frozenset(
     b"access account accounts active admin administrator admission admissions admitted agent alert an and api app appointment appointments are "
@@ -29,7 +29,10 @@ _NOT_NAMES = frozenset(
     b"timeout to transfer type unit unknown update updated upload user users uuid validation value view visit was ward web with worker year"
     .split()
 )  # fmt: skip
-_GIVEN = re.compile(rb"(?:" + _CAPITAL + _SMALL + rb"*+[ ,\"'\\\\\n]*+)++")
+_SURNAMES = frozenset(b"ward page post lab nurse bed day may case church house field key".split())
+"""Words of hospitals that are also surnames."""
+_NEVER_NAMES = _NOT_NAMES - _SURNAMES
+_GIVEN = re.compile(rb"(?:" + _PARTICLE + rb" )*+(?:" + _CAPITAL + _SMALL + rb"*+(?: " + _PARTICLE + rb"\b)*+[ ,\"'\\\\\n]*+)++")
 _HONORIFICS = (b"mr", b"mrs", b"ms", b"miss", b"mx", b"dr", b"prof", b"herr", b"frau", b"mme", b"sr", b"sra", b"sig")
 _DAY = rb"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ]{1,2}\d{1,2}[-/. ]{1,2}(?:\d{4}|\d{2})\b|\d{8}\b)"
 _MONTH = (
@@ -189,7 +192,7 @@ def person(text: bytes, at: int, limit: int, title: bytes) -> int:
         return 0
     words, end = [], at
     for word in re.finditer(rb",? ?([^\s,]+)", found[0]):
-        if word[1].rstrip(b".").lower() in _NOT_NAMES or (words and word[0][:1] == b"," and len(words) > 2):
+        if word[1].rstrip(b".").lower() in (_NEVER_NAMES if words else _NOT_NAMES) or (words and word[0][:1] == b"," and len(words) > 2):
             break
         words.append(word[1])
         end = at + word.end()
@@ -239,7 +242,7 @@ def _name(value: bytes, quoted: bool, vague: bool) -> int:
     if value[found.end() : found.end() + 1] in {b"%", b"+"}:
         return len(re.match(rb"[^\s,;&]*", value)[0])  # type: ignore[index]  # it always matches
     words = [word.lower() for word in re.split(rb"[ ,]+", found[0])]
-    good = not any(word in _NOT_NAMES for word in (words if vague else words[:1])) and (len(words) > 1 or not vague)
+    good = words[0] not in _NOT_NAMES and not (vague and any(word in _NEVER_NAMES for word in words)) and (len(words) > 1 or not vague)
     return len(found[0].rstrip(b".-, ")) if good and not empty(found[0]) else 0
 
 
@@ -247,7 +250,7 @@ def _given(value: bytes, quoted: bool, _vague: bool) -> int:
     """Names or parts of one, for fields that may also hold something else."""
     found = _GIVEN.match(value) if quoted else _FULL_NAME.match(value)
     words = re.findall(rb"[^\s,\"'\\\\]+", found[0].lower()) if found else []
-    if not found or (quoted and found.end() != len(value)) or not words or any(word in _NOT_NAMES for word in words):
+    if not found or (quoted and found.end() != len(value)) or not words or words[0] in _NOT_NAMES or any(word in _NEVER_NAMES for word in words):
         return 0
     return len(found[0].rstrip(b".-, ")) if not empty(value) else 0
 

@@ -27,9 +27,9 @@ TOKEN_PREFIXES = (
 
 _STREETS = (
     "Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Terrace|Way|Close|Crescent|Square|Sq|Highway|Hwy|"
-    "Parkway|Pkwy|Circle|Cir|Trail|Alley|Annex|Arcade|Bayou|Beach|Bend|Bluff|Bluffs|Bridge|Brook|Brooks|Burg|Burgs|Bypass|Camp|Canyon|"
+    "Parkway|Pkwy|Circle|Cir|Trail|Trails|Alley|Annex|Arcade|Bayou|Beach|Bend|Bluff|Bluffs|Bottom|Branch|Bridge|Brook|Brooks|Burg|Burgs|Bypass|Camp|Canyon|"
     "Cape|Causeway|Center|Centers|Circles|Cliff|Cliffs|Club|Common|Corner|Corners|Course|Courts|Cove|Coves|Creek|Crest|Crossing|"
-    "Crossroad|Curve|Dale|Dam|Divide|Drives|Estate|Estates|Expressway|Extension|Extensions|Fall|Falls|Ferry|Field|Fields|Flat|Flats|"
+    "Crossroad|Crossroads|Curve|Curves|Dale|Dam|Divide|Drives|Estate|Estates|Expressway|Extension|Extensions|Fall|Falls|Ferry|Field|Fields|Flat|Flats|"
     "Ford|Fords|Forest|Forge|Forges|Fork|Forks|Fort|Freeway|Garden|Gardens|Gateway|Glen|Glens|Green|Greens|Grove|Groves|Harbor|Harbors|"
     "Haven|Heights|Hill|Hills|Hollow|Inlet|Island|Islands|Isle|Junction|Junctions|Key|Keys|Knoll|Knolls|Lake|Lakes|Land|Landing|Light|"
     "Lights|Loaf|Lock|Locks|Lodge|Loop|Mall|Manor|Manors|Meadow|Meadows|Mews|Mill|Mills|Mission|Motorway|Mount|Mountain|Mountains|Neck|"
@@ -62,13 +62,14 @@ _FIELDS = "|".join(_field(name) for name in sorted({f for all_ in FIELDS.values(
 
 GROUPS: dict[str, str] = {
     "done": rf"pseudo:[a-z_]{{2,12}}:k\d{{1,4}}:[A-Z2-7]{{16}}|\[(?:{'|'.join(ACTIONS)})\]",
-    "hl7": r"\b(?:PID|NK1|GT1|IN1)\|",
+    "hl7": r"(?:\b|\\[rnx])(?:PID|NK1|GT1|IN1)\|",
     "private_key": r"-----BEGIN (?:[A-Z]{2,9} ){0,3}PRIVATE KEY",
     "jwt": r"\beyJ[A-Za-z0-9_-]{8}",
     "url_password": r"://[^\s:/?#@\"'<>\x00]{0,64}:",
     "field": (
         rf"(?i:{_FIELDS})(?:\\{{0,3}}[\"']\]?[ \t]{{0,2}}(?:=>|[:=])|[ \t]{{0,2}}(?:=>|:=|==|[:=])|\)=\(|>| value=|"
         r"[ \t](?i:i?like)[ \t])[ \t]{0,2}"
+        r"(?:\\{0,3}[\"'](?:[^\[\x00]|\[[^a-z\x00])|[^\[\"'\\\x00]|\[[^a-z\x00])"
     ),
     "bearer": r"\b(?i:bearer|basic) [A-Za-z0-9]",
     "token": rf"\b(?:{'|'.join(map(re.escape, TOKEN_PREFIXES))})[A-Za-z0-9]",
@@ -81,7 +82,7 @@ GROUPS: dict[str, str] = {
     "person": rf"\b(?i:{_TITLES})\.?:?(?: named?)? \p{{Lu}}",
     "ssn": r"\b\d{3}-\d{2}-\d{4}\b",
     "three_three_four": (
-        r"(?:\b(?:1|001|\+1)[ .-])?(?:\(\d{3}\)[ -]?\d{3}[ .-]\d{4}|\b\d{3}(?:-\d{3}-|\.\d{3}\.| \d{3} |-\d{3}\.)\d{4})\b"
+        r"(?:\b(?:1|001|\+1)[ .-])?(?:\(\d{3}\)[ -]?\d{3}[ .-]\d{4}|\b\d{3}(?:-\d{3}-|\.\d{3}\.| \d{3} |-\d{3}\.)\d{4})(?:x\d{1,6})?\b"
     ),
     "phone": (
         r"\+\d[\d ()./-]{5}|\b0[1-9]\d{1,4}[ /-]\d{2,8}\b|\(0\d{2,5}\)[ /-]?\d{3}|\b07\d{9}\b|\b0[1-9](?:[ .-]\d{2}){4}\b"
@@ -103,8 +104,10 @@ NAMES = ("", *GROUPS, "custom")
 """Way of finding by the number of its group."""
 
 
-def alternation(mrn_patterns: Iterable[str]) -> Any:
-    """Compile everything into one pattern; the administrator's own come last. Raises BadConfig."""
+def alternation(mrn_patterns: Iterable[str]) -> tuple[Any, Any]:
+    """Compile everything into one pattern, with groups and, several times as quick, without; the administrator's own
+    patterns come last. Raises BadConfig.
+    """
     options = re2.Options()
     options.max_mem = _MEMORY
     options.log_errors = False
@@ -118,4 +121,6 @@ def alternation(mrn_patterns: Iterable[str]) -> Any:
             raise BadConfig(f"{pattern!r} has a group, or matches nothing at all (setting protect.mrn_patterns)")
         own.append(f"(?:{pattern})")
     groups = [*GROUPS.values(), *(["|".join(own)] if own else [])]
-    return re2.compile("|".join(f"({group})" for group in groups).encode(), options)
+    return tuple(
+        re2.compile("|".join(f"{opening}{group})" for group in groups).encode(), options) for opening in ("(", "(?:")
+    )
