@@ -157,7 +157,7 @@ def _field(place: Place) -> Found:
         return _NOTHING
     (start, end), quoted = value_at(place.text, at, place.limit, kind)
     length = looks.LOOKS["given" if squeezed in _LONE else kind](place.text[start:end], quoted, squeezed in _VAGUE)
-    if not length:
+    if not length or (kind == "password" and separator[0].strip() == b":" and not quoted and place.text[start:end].isalpha()):
         return _NOTHING
     if kind in {"token", "password"} and (scheme := looks.SCHEME.match(place.text, start, place.limit)):
         start, length = scheme.end(), _word_at(place.text, scheme.end(), place.limit) - scheme.end()
@@ -268,6 +268,9 @@ def _three_three_four(place: Place) -> Found:
 
 def _phone(place: Place) -> Found:
     end = looks.phone_at(place.text, place.start, place.limit)
+    before = place.text[max(0, place.start - 2) : place.start]
+    if place.matched[:1] == b"0" and before[:1].isdigit() and before[1:] == b" ":
+        return _NOTHING
     return [(place.start, end, "phone")] if end and looks.alone(place.text, place.start, end) else _NOTHING
 
 

@@ -105,11 +105,17 @@ class Known:
             nothing = np.zeros(0, np.uint64)
             return nothing, nothing, nothing
         with np.errstate(over="ignore"):
-            powers = np.cumprod(np.concatenate([[1], np.full(len(raw), self._factor)]).astype(np.uint64))
+            powers = _powers(self._factor, len(raw))
             sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(_SMALL[raw].astype(np.uint64) * powers[:-1])])
-            back = np.cumprod(np.concatenate([[1], np.full(len(raw), self._inverse)]).astype(np.uint64))
-            value = (sums[ends] - sums[starts]) * back[starts]
+            value = (sums[ends] - sums[starts]) * _powers(self._inverse, len(raw))[starts]
         return starts, ends, value * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - _BITS)
+
+
+def _powers(base: np.uint64, count: int) -> Words:
+    """`count` + 1 powers of a number, from 1, modulo 2^64."""
+    factors = np.full(count + 1, base, np.uint64)
+    factors[0] = 1
+    return np.cumprod(factors, dtype=np.uint64)
 
 
 def _is_word(word: bytes) -> bool:

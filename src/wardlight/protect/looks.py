@@ -50,7 +50,7 @@ DATE_AFTER = re.compile(
 """A date behind a word of birth, with a few small words between."""
 
 _FILLER = (
-    rb"(?:[ \t.,:;=#(\"'>*/\\-]|\b(?i:number|numbers?|no|nr|nummer|is|was|ist|at|on|to|for|of|the|patient|him|her|them|back|under|unter|auf|us|"
+    rb"(?:[ \t.,:;=#\"'>*/\\-]|\((?!\+?\d)|\b(?i:number|numbers?|no|nr|nummer|is|was|ist|at|on|to|for|of|the|patient|him|her|them|back|under|unter|auf|us|"
     rb"card|credit|with|value|a|an|au|al|es|est|security|record|ending|sent|via|received|from|by|and|please|me|id|identifier|account|new|now|home|work|his|my)\b){0,12}+"
 )
 PHONE_AFTER = re.compile(_FILLER + rb"((?:\+|\(\+?|\b)\d[\d ()./-]{5,20}\d(?: ?(?:x|ext\.?) ?\d{1,6})?)(?![\w-])")
