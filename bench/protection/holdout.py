@@ -58,7 +58,7 @@ TEMPLATES = {
     "stack trace": (
         "TypeError: cannot read 'id' of undefined for user {{email}}\n    at /app/src/{{word}}.js:{{n}}:13",
         "Caused by: AuthException: rejected token {{jwt}}\n\tat io.clinic.Auth.check(Auth.kt:{{n}})",
-        "RuntimeError: could not parse address=\"{{usstreet}}\"\n  in /usr/lib/python3/{{word}}.py:{{n}}",
+        'RuntimeError: could not parse address="{{usstreet}}"\n  in /usr/lib/python3/{{word}}.py:{{n}}',
         "System.ArgumentException: invalid phone: {{usphone}}\r\n   at Clinic.Sms.Send() in Sms.cs:line {{n}}",
         "Error: ECONNREFUSED {{ip}}:{{n}}\n    at TCPConnectWrap.afterConnect (node:net:{{n}}:16)",
         "thread 'main' panicked at src/{{word}}.rs:{{n}}:5: assertion failed: {{n}} == {{n}}",
@@ -81,7 +81,9 @@ TEMPLATES = {
     "FHIR": (
         '{"contact":[{"name":{"use":"official","family":"{{last}}","given":["{{first}}","{{first}}"]}}]}',
         '{"resourceType":"RelatedPerson","telecom":[{"system":"email","value":"{{email}}","use":"home"}],"birthDate":"{{dob}}"}',
-        '{"resourceType":"Practitioner","name":[{"text":"{{name}}"}]}'.replace('"text":"{{name}}"', '"family":"{{last}}"'),
+        '{"resourceType":"Practitioner","name":[{"text":"{{name}}"}]}'.replace(
+            '"text":"{{name}}"', '"family":"{{last}}"'
+        ),
         '<Patient><name><family value="{{last}}"/><given value="{{first}}"/></name><birthDate value="{{dob}}"/></Patient>',
         '{"resourceType":"Encounter","status":"finished","class":{"code":"AMB"},"length":{"value":{{n}},"unit":"min"}}',
         '{"resourceType":"Bundle","type":"searchset","total":{{n}},"link":[{"relation":"self","url":"https://{{host}}{{path}}"}]}',
@@ -100,7 +102,7 @@ TEMPLATES = {
             "sessionid={{session!ignore}}", "{{session}}"
         ),
         "{{ts}} | {{word}} | dob={{dobus}} | tel. {{ukphone}} | {{n}}",
-        "{{ts}} verbose {\\\"patient_name\\\":\\\"{{name}}\\\",\\\"nhs_number\\\":\\\"{{nhsbare}}\\\"}",
+        '{{ts}} verbose {\\"patient_name\\":\\"{{name}}\\",\\"nhs_number\\":\\"{{nhsbare}}\\"}',
         "{{ts}} {{host}} kernel: [{{n}}.{{n}}] {{word}}: link up {{n}} Mbps",
         "{{ts}} [{{word}}-{{n}}] {{hex}} {{ms}} {{path}} {{version}} {{epoch}}",
     ),

@@ -46,7 +46,7 @@ def makers(seed: int, locales: tuple[str, ...] = LOCALES) -> Mapping[str, tuple[
         return lambda rng: "".join(rng.choice(letters) for _ in range(length))
 
     def day(form: str) -> Maker:
-        return lambda rng: us.date_of_birth(minimum_age=0, maximum_age=100).strftime(form)
+        return lambda _: us.date_of_birth(minimum_age=0, maximum_age=100).strftime(form)
 
     def jwt(rng: random.Random) -> str:
         head = base64.urlsafe_b64encode(json.dumps({"alg": "HS256", "typ": "JWT"}).encode()).rstrip(b"=").decode()
@@ -64,7 +64,7 @@ def makers(seed: int, locales: tuple[str, ...] = LOCALES) -> Mapping[str, tuple[
         "email": ("email", lambda rng: some(rng).email()),
         "phone": ("phone", lambda rng: some(rng).phone_number()),
         "usphone": ("phone", lambda rng: us.numerify(rng.choice(("(%##) %##-####", "%##-%##-####", "%##.%##.####", "+1-%##-%##-####")))),
-        "ukphone": ("phone", lambda rng: us.numerify(rng.choice(("+44 20 7### ####", "020 7### ####", "07### ######", "0117 ### ####", "+44 7### ######")))),
+        "ukphone": ("phone", lambda rng: us.numerify(rng.choice(("+44 20 7### ####", "020 7### ####", "07### ######", "0117 ### ####", "+44 7### ######")))),  # noqa: E501
         "ssn": ("ssn", lambda _: us.ssn()),
         "nhs": ("nhs", lambda rng: spaced(nhs(rng), (3, 3))),
         "nhsbare": ("nhs", nhs),
@@ -80,7 +80,7 @@ def makers(seed: int, locales: tuple[str, ...] = LOCALES) -> Mapping[str, tuple[
         "address": ("address", one_line),
         "usstreet": ("address", lambda _: us.street_address().replace("\n", ", ")),
         "password": ("password", lambda rng: word(6)(rng) + rng.choice("!#$%+*") + word(4)(rng) + "7"),
-        "apikey": ("token", lambda rng: rng.choice(("ghp_", "sk_live_", "AKIA", "glpat-", "xoxb-")) + word(24, "ABCDEFGHJKLMNPQRSTUVWXYZ23456789")(rng)),
+        "apikey": ("token", lambda rng: rng.choice(("ghp_", "sk_live_", "AKIA", "glpat-", "xoxb-")) + word(24, "ABCDEFGHJKLMNPQRSTUVWXYZ23456789")(rng)),  # noqa: E501
         "opaque": ("token", word(32)),
         "jwt": ("jwt", jwt),
         "session": ("cookie", word(32, "0123456789ABCDEF")),
@@ -145,7 +145,7 @@ TEMPLATES = {
         'Traceback (most recent call last):\n  File "/srv/app/{{word}}.py", line {{n}}, in save\nValueError: bad email {{email}}',
         "java.lang.IllegalStateException: no match for patient_name={{name}}\n\tat org.clinic.Match.find(Match.java:{{n}})",
         "requests.exceptions.HTTPError: 401 for Authorization: Bearer {{jwt}}",
-        'Traceback (most recent call last):\n  File "/srv/app/{{word}}.py", line {{n}}, in load\nKeyError: \'{{word}}\'',
+        "Traceback (most recent call last):\n  File \"/srv/app/{{word}}.py\", line {{n}}, in load\nKeyError: '{{word}}'",
         "panic: runtime error: index out of range [{{n}}]\n\ngoroutine {{n}} [running]:\nmain.serve(0x{{hex}})",
     ),
     "URL": (
@@ -167,7 +167,7 @@ TEMPLATES = {
         '{"resourceType":"Patient","id":"{{uuid}}","name":[{"family":"{{last}}","given":["{{first}}"]}],"birthDate":"{{dob}}"}',
         '"telecom":[{"system":"phone","value":"{{usphone}}"},{"system":"email","value":"{{email}}"}]',
         '"address":[{"line":["{{usstreet}}"],"country":"US"}]',
-        '{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"718-7"}]},"valueQuantity":{"value":{{ms}}}}',
+        '{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"718-7"}]},"valueQuantity":{"value":{{ms}}}}',  # noqa: E501
         '{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found"}]}',
     ),
     "CSV": (

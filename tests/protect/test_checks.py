@@ -36,7 +36,9 @@ def test_it_is_a_payment_card(text: bytes) -> None:
     assert looks.card(text)
 
 
-@pytest.mark.parametrize("text", [b"4111111111111112", b"0000000000000000", b"1234567812345670", b"41111111", b"8" * 20])
+@pytest.mark.parametrize(
+    "text", [b"4111111111111112", b"0000000000000000", b"1234567812345670", b"41111111", b"8" * 20]
+)
 def test_it_is_no_payment_card(text: bytes) -> None:
     assert not looks.card(text)
 

@@ -102,7 +102,13 @@ def test_another_column_is_refused() -> None:
 
 
 def test_audit_records_lose_secrets_only() -> None:
-    came = batch({"kind": "audit", "body": "a@b.org password=hunter2", "attributes": {"patient_name": "x", "api_key": "abcdefg1"}})
+    came = batch(
+        {
+            "kind": "audit",
+            "body": "a@b.org password=hunter2",
+            "attributes": {"patient_name": "x", "api_key": "abcdefg1"},
+        }
+    )
     (row,) = rows(PLAIN.protect(came))
     assert row["body"] == "a@b.org password=[password]"
     assert row["attributes"]["patient_name"] == "x"

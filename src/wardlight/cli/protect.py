@@ -19,9 +19,13 @@ def protect() -> None:
 @click.argument("file", type=click.File(errors="replace"), default="-")
 @click.option("--mrn", "patterns", multiple=True, metavar="PATTERN", help="A form of medical record numbers to try.")
 @click.option("--action", "actions", multiple=True, metavar="KIND=ACTION", help="drop, mask or pseudonym, to try.")
-@click.option("--known", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Known identifiers, one a line.")
+@click.option(
+    "--known", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Known identifiers, one a line."
+)
 @click.option("--json", "as_json", is_flag=True, help="A JSON document a line.")
-def test(file: TextIO, *, patterns: tuple[str, ...], actions: tuple[str, ...], known: Path | None, as_json: bool) -> None:
+def test(
+    file: TextIO, *, patterns: tuple[str, ...], actions: tuple[str, ...], known: Path | None, as_json: bool
+) -> None:
     """Show the lines of FILE as they would be stored, and what would be removed from each.
 
     Pseudonyms are made with a key that is thrown away. Nothing is stored or sent.

@@ -54,13 +54,10 @@ def nhs(text: bytes) -> bool:
 def iban(text: bytes) -> int:
     """Characters at the start of a text that are an IBAN (ISO 13616, modulus 97), spaces included; 0 if none."""
     length = IBAN_LENGTHS.get(text[:2].upper(), 0)
-    seen = end = 0
-    for end, byte in enumerate(text, 1):
-        seen += byte not in b" -"
-        if seen == length:
-            break
-    if not length or seen != length:
+    places = [at for at, byte in enumerate(text, 1) if byte not in b" -"]
+    if not length or len(places) < length:
         return 0
+    end = places[length - 1]
     plain = text[:end].replace(b" ", b"").replace(b"-", b"").upper()
     if not plain.isalnum():
         return 0

@@ -50,10 +50,14 @@ _VAGUE = {_SQUEEZE.sub(b"", name.encode()) for name in VAGUE}
 _LONE = {b"given", b"family", b"patient"}
 """Fields that hold a part of a name, or something else."""
 _KINDS = {_SQUEEZE.sub(b"", name.lower().encode()): kind for kind, names in FIELDS.items() for name in names}
-_SEPARATOR = re.compile(rb"(?:\\{0,3}[\"']\]?[ \t]*|[ \t]*|\))(?:=>|:=|==|[:=]\(?|>| value=|[ \t](?i:i?like)[ \t])[ \t]*")
+_SEPARATOR = re.compile(
+    rb"(?:\\{0,3}[\"']\]?[ \t]*|[ \t]*|\))(?:=>|:=|==|[:=]\(?|>| value=|[ \t](?i:i?like)[ \t])[ \t]*"
+)
 _WORD = re.compile(rb"[A-Za-z0-9+/=._~-]++")
 _LOCAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-" + bytes(range(128, 256))
-_DOMAIN = re.compile(rb"(?:@|%40)((?:[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]{0,61}[A-Za-z0-9\x80-\xff])?\.){1,8}[A-Za-z\x80-\xff]{2,24})(?![\w-])")
+_DOMAIN = re.compile(
+    rb"(?:@|%40)((?:[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]{0,61}[A-Za-z0-9\x80-\xff])?\.){1,8}[A-Za-z\x80-\xff]{2,24})(?![\w-])"
+)
 _PASSWORD_IN_URL = re.compile(rb"[^\s/\"'<>\x00]{1,256}@")
 _JWT = re.compile(rb"eyJ[A-Za-z0-9_-]{8,2048}+\.[A-Za-z0-9_-]{2,}+(?:\.[A-Za-z0-9_-]*+){0,3}")
 
@@ -86,7 +90,6 @@ class Finder:
                 at = max(start + 1, end - again)
         return found
 
-
     def _way_of(self, matched: bytes) -> str:
         """Say which pattern matched; groups would tell, but cost several times the search."""
         shape = (matched[0], matched.translate(self._shape))
@@ -118,7 +121,11 @@ def _checked(kind: str, check: Callable[[bytes], bool]) -> Callable[[Place], Fou
 
 
 def _segment(place: Place) -> Found:
-    return [one for one in hl7.segment(place.text, place.end - 4, place.limit) if not looks.done(place.text[one[0] : one[1]])]
+    return [
+        one
+        for one in hl7.segment(place.text, place.end - 4, place.limit)
+        if not looks.done(place.text[one[0] : one[1]])
+    ]
 
 
 def _private_key(place: Place) -> Found:
@@ -157,7 +164,9 @@ def _field(place: Place) -> Found:
         return _NOTHING
     (start, end), quoted = value_at(place.text, at, place.limit, kind)
     length = looks.LOOKS["given" if squeezed in _LONE else kind](place.text[start:end], quoted, squeezed in _VAGUE)
-    if not length or (kind == "password" and separator[0].strip() == b":" and not quoted and place.text[start:end].isalpha()):
+    if not length or (
+        kind == "password" and separator[0].strip() == b":" and not quoted and place.text[start:end].isalpha()
+    ):
         return _NOTHING
     if kind in {"token", "password"} and (scheme := looks.SCHEME.match(place.text, start, place.limit)):
         start, length = scheme.end(), _word_at(place.text, scheme.end(), place.limit) - scheme.end()
@@ -192,7 +201,11 @@ def _token_kind(word: bytes) -> str:
 
 def _token(place: Place) -> Found:
     end = _word_at(place.text, place.end - 1, place.limit)
-    return [(place.start, end, "token")] if end - place.start >= 18 and looks.like_secret(place.text[place.start : end]) else _NOTHING
+    return (
+        [(place.start, end, "token")]
+        if end - place.start >= 18 and looks.like_secret(place.text[place.start : end])
+        else _NOTHING
+    )
 
 
 def _email(place: Place) -> Found:
@@ -217,7 +230,9 @@ def _birth_date(place: Place) -> Found:
 def _numbered(place: Place) -> Found:
     """A number behind the word that says what it is."""
     word = place.matched[:3].lower()
-    kind = {b"ssn": "ssn", b"soc": "ssn", b"nhs": "nhs", b"cre": "card", b"car": "card", b"iba": "iban"}.get(word, "mrn")
+    kind = {b"ssn": "ssn", b"soc": "ssn", b"nhs": "nhs", b"cre": "card", b"car": "card", b"iba": "iban"}.get(
+        word, "mrn"
+    )
     found = looks.NUMBER_AFTER[kind].match(place.text, place.end - 1, place.limit)
     return [(*found.span(1), kind)] if found and looks.NUMBER[kind](found[1]) else _NOTHING
 
@@ -231,7 +246,7 @@ def _said(place: Place) -> Found:
     dashed = place.text[place.start - 2 : place.start] == b"--"
     good = not looks.empty(found[group]) and (group == 1 or dashed or looks.like_password(found[group]))
     kind = "password" if place.matched[:1].lower() in b"pi" else "token"
-    return [(*found.span(group), kind)] if good else _NOTHING
+    return [(*found.span(group), "jwt" if _JWT.match(found[group]) else kind)] if good else _NOTHING
 
 
 def _called(place: Place) -> Found:

@@ -17,14 +17,23 @@ FIELDS: dict[bytes, dict[int, str]] = {
 }  # fmt: skip
 """Segment, field number, kind (HL7 2.5.1, chapters 3 and 6)."""
 
+_FIELDS = 50
+"""Fields of a segment that are looked at."""
+
 _END = re.compile(rb"[\r\n\x00]|\\[rnx]|<(?i:cr|br)|[ \t]{1,2}[A-Z][A-Z0-9]{2}\||(?<!\|)\"(?!\")|\"(?=[}\]\s,;]|$)")
 _IDENTIFIER = re.compile(rb"[^^~&|]+")
 
 
 def segment(text: bytes, at: int, limit: int) -> list[tuple[int, int, str]]:
     """Find the identifiers of a segment that begins at `at`."""
-    ended = _END.search(text, at, limit)
-    end = ended.start() if ended else limit
+    until = at
+    for _ in range(_FIELDS):
+        until = text.find(b"|", until, limit) + 1
+        if not until:
+            until = limit
+            break
+    ended = _END.search(text, at, until)
+    end = ended.start() if ended else until
     kinds = FIELDS[text[at : at + 3]]
     found: list[tuple[int, int, str]] = []
     start = at

@@ -22,7 +22,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True, repr=False)
 class Key:
-    """A secret and its short name, `k1`, `k2`, …"""
+    """A secret and its short name: `k1`, `k2` and so on."""
 
     id: str
     secret: bytes

@@ -65,7 +65,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Kind: names of fields whose value is one, in words; between the words there may be nothing, `_`, `.`, `-` or a space."""
 
-VAGUE = frozenset({"name", "patient", "line", "given", "family", "born", "mail", "zip", "street", "callback", "guardian"})
+VAGUE = frozenset(
+    {"name", "patient", "line", "given", "family", "born", "mail", "zip", "street", "callback", "guardian"}
+)
 """Names that also mean something harmless: their value must look like one of the kind."""
 
 ATTRIBUTES: dict[str, str] = {
@@ -85,7 +87,9 @@ def attribute_kinds(further: Iterable[str]) -> tuple[Mapping[str, str], Mapping[
     for pair in further:
         name, _, kind = pair.partition("=")
         if not name or kind not in {*ACTIONS, "keep"}:
-            raise BadConfig(f"{pair!r} is not ATTRIBUTE=KIND with one of {', '.join(ACTIONS)}, keep (protect.attributes)")
+            raise BadConfig(
+                f"{pair!r} is not ATTRIBUTE=KIND with one of {', '.join(ACTIONS)}, keep (protect.attributes)"
+            )
         exact[re.sub(r"\W", "_", name)] = kind
     return exact, ends
 
@@ -115,6 +119,8 @@ def actions_of(settings: Iterable[str]) -> dict[str, Action]:
                 f"{', '.join(get_args(Action))} (setting protect.actions)"
             )
         if kind in SECRETS and action == "pseudonym":
-            raise BadConfig(f"{pair!r}: a secret is dropped or masked, nobody needs to find it (setting protect.actions)")
+            raise BadConfig(
+                f"{pair!r}: a secret is dropped or masked, nobody needs to find it (setting protect.actions)"
+            )
         actions[kind] = action  # type: ignore[assignment]  # checked above
     return actions

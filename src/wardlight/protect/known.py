@@ -26,6 +26,7 @@ _SMALL[65:91] += 32
 _HEADER = "wardlight known identifiers 1"
 
 Words = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
 
 
 class Known:
@@ -67,7 +68,9 @@ class Known:
         if header != _HEADER:
             raise BadConfig(f"{path}:1: not a file of known identifiers; make it anew from the list of them")
         pairs = [line.split(" ") for line in lines]
-        return cls(keys, (bytes.fromhex(pair[0]) for pair in pairs if pair[0] != "-"), (int(pair[1], 16) for pair in pairs))
+        return cls(
+            keys, (bytes.fromhex(pair[0]) for pair in pairs if pair[0] != "-"), (int(pair[1], 16) for pair in pairs)
+        )
 
     def write(self, path: Path) -> None:
         """Write hashes and fingerprints, in an order that says nothing about which belong together."""
@@ -93,17 +96,16 @@ class Known:
     def _hash(self, word: bytes) -> bytes:
         return hashlib.blake2b(word.lower(), key=self._secret, digest_size=_BYTES).digest()
 
-    def _prints_of(self, text: bytes) -> tuple[Words, Words, Words]:
+    def _prints_of(self, text: bytes) -> tuple[Places, Places, Words]:
         """Begin, end and fingerprint of each word: a polynomial of its bytes, for all words in a few passes."""
         raw = np.frombuffer(text, np.uint8)
         inside = np.concatenate([[False], _WORD_BYTES[raw], [False]])
-        edges = np.flatnonzero(inside[1:] != inside[:-1])
+        edges = np.flatnonzero(inside[1:] != inside[:-1]).astype(np.int64)
         starts, ends = edges[::2], edges[1::2]
         long = ends - starts >= _SHORTEST
         starts, ends = starts[long], ends[long]
         if not len(starts):
-            nothing = np.zeros(0, np.uint64)
-            return nothing, nothing, nothing
+            return starts, ends, np.zeros(0, np.uint64)
         with np.errstate(over="ignore"):
             powers = _powers(self._factor, len(raw))
             sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(_SMALL[raw].astype(np.uint64) * powers[:-1])])
@@ -119,4 +121,8 @@ def _powers(base: np.uint64, count: int) -> Words:
 
 
 def _is_word(word: bytes) -> bool:
-    return len(word) >= _SHORTEST and bool(_WORD_BYTES[np.frombuffer(word, np.uint8)].all()) and not re.fullmatch(rb"[-_]+", word)
+    return (
+        len(word) >= _SHORTEST
+        and bool(_WORD_BYTES[np.frombuffer(word, np.uint8)].all())
+        and not re.fullmatch(rb"[-_]+", word)
+    )

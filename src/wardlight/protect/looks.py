@@ -9,34 +9,51 @@ from wardlight.protect import checks
 from wardlight.protect.kinds import ACTIONS
 
 _DONE = re.compile(rb"pseudo:[a-z_]{2,12}:k\d{1,4}:[A-Z2-7]{16}|\[(?:" + "|".join(ACTIONS).encode() + rb")\]")
-_EMPTY = re.compile(rb"(?i:null|none|nil|true|false|undefined|unknown|redacted|n/?a|empty|missing|yes|no|set|unset|optional|required|string|0)?|(?:[*x.#-]|\xe2\x80\xa2)*|<\w*>?|\$\{?\w*\}?|%[sdv]|\{\w*\}?|\?")
+_EMPTY = re.compile(
+    rb"(?i:null|none|nil|true|false|undefined|unknown|redacted|n/?a|empty|missing|yes|no|set|unset|optional|required|string|0)?|(?:[*x.#-]|\xe2\x80\xa2)*|<\w*>?|\$\{?\w*\}?|%[sdv]|\{\w*\}?|\?"  # noqa: E501 -- a list of words
+)
 _LETTER = rb"[A-Za-z\x80-\xff]"
 _CAPITAL = rb"(?:[A-Z]|\xc3[\x80-\x9e]|\xc4[\x80-\xbf]|\xc5[\x80-\xbf]|\xce[\x91-\xa9]|\xd0[\x90-\xaf])"
 _SMALL = rb"[A-Za-z'.\x80-\xff-]"
 _PARTICLE = rb"(?:das|do|af|av|van|von|de|der|den|del|della|la|le|du|da|di|dos|zu|el|al|bin|ter)"
-_NAME = re.compile(_CAPITAL + _SMALL + rb"{0,40}+(?:,? (?:" + _PARTICLE + rb" ){0,3}+" + _CAPITAL + _SMALL + rb"{0,40}+){0,4}+(?: " + _PARTICLE + rb"(?=[^ \w]|$))?+")
-_FULL_NAME = re.compile(rb"(?:(?:Dr|Mr|Mrs|Ms|Miss|Herr|Frau|Prof|Mme|M)\.? )?" + _NAME.pattern)
+_NAME = re.compile(
+    _CAPITAL
+    + _SMALL
+    + rb"{0,40}+(?:,? (?:"
+    + _PARTICLE
+    + rb" ){0,3}+"
+    + _CAPITAL
+    + _SMALL
+    + rb"{0,40}+){0,4}+(?: "
+    + _PARTICLE
+    + rb"(?=[^ \w]|$))?+"
+)
+_FULL_NAME = re.compile(
+    rb"(?:" + _PARTICLE + rb" ){0,3}+(?:(?:Dr|Mr|Mrs|Ms|Miss|Herr|Frau|Prof|Mme|M)\.? )?" + _NAME.pattern
+)
 _NOT_NAMES = frozenset(
-    b"access account accounts active admin administrator admission admissions admitted agent alert an and api app appointment appointments are "
-    b"arrived at audit batch bed been billing billingservice bundle care chart check class client clinic code config consent context controller "
+    b"access account accounts active admin administrator admission admissions admitted agent alert an and api app appointment appointments are "  # noqa: E501 -- a list of words
+    b"arrived at audit batch bed been billing billingservice bundle care chart check class client clinic code config consent context controller "  # noqa: E501 -- a list of words
     b"count create created dashboard data database default delete deleted demographics department device dialog did discharge discharged "
     b"does domain encounter endpoint engagement entity error event exception export facility failed file flow for form found fhir get "
     b"handler has have health history home hospital http id identifier identity in index info information insert intake internal invalid is "
-    b"job json key lab laboratory list loaded lookup main manager mapper match merge merged message missing model module monitor monitoring name new no node not "
+    b"job json key lab laboratory list loaded lookup main manager mapper match merge merged message missing model module monitor monitoring name new no node not "  # noqa: E501 -- a list of words
     b"nurse object observation of on online order orders page pharmacy plan policy portal post primary process profile provider put query "
-    b"queue read recall record records referral referrals registration registry report request resource response result results role room safety satisfaction schema "
-    b"search server service services session settings sql started status store summary support survey sync system table task team test the this "
+    b"queue read recall record records referral referrals registration registry report request resource response result results role room safety satisfaction schema "  # noqa: E501 -- a list of words
+    b"search server service services session settings sql started status store summary support survey sync system table task team test the this "  # noqa: E501 -- a list of words
     b"timeout to transfer type unit unknown update updated upload user users uuid validation value view visit was ward web with worker year"
     .split()
 )  # fmt: skip
 _SURNAMES = frozenset(b"ward page post lab nurse bed day may case church house field key".split())
 """Words of hospitals that are also surnames."""
 _NEVER_NAMES = _NOT_NAMES - _SURNAMES
-_GIVEN = re.compile(rb"(?:" + _PARTICLE + rb" )*+(?:" + _CAPITAL + _SMALL + rb"*+(?: " + _PARTICLE + rb"\b)*+[ ,\"'\\\\\n]*+)++")
+_GIVEN = re.compile(
+    rb"(?:" + _PARTICLE + rb" )*+(?:" + _CAPITAL + _SMALL + rb"*+(?: " + _PARTICLE + rb"\b)*+[ ,\"'\\\\\n]*+)++"
+)
 _HONORIFICS = (b"mr", b"mrs", b"ms", b"miss", b"mx", b"dr", b"prof", b"herr", b"frau", b"mme", b"sr", b"sra", b"sig")
 _DAY = rb"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ]{1,2}\d{1,2}[-/. ]{1,2}(?:\d{4}|\d{2})\b|\d{8}\b)"
 _MONTH = (
-    rb"(?i:jan|feb|f\xc3\xa9v|mar|m\xc3\xa4r|apr|avr|ma[iy]|jun|jui|jul|aug|ao[u\xc3]|sep|o[ck]t|nov|de[cz]|d\xc3\xa9c|ene|abr|ago|dic|gen|mag|giu|lug|set|ott)"
+    rb"(?i:jan|feb|f\xc3\xa9v|mar|m\xc3\xa4r|apr|avr|ma[iy]|jun|jui|jul|aug|ao[u\xc3]|sep|o[ck]t|nov|de[cz]|d\xc3\xa9c|ene|abr|ago|dic|gen|mag|giu|lug|set|ott)"  # noqa: E501 -- a list of words
     rb"[a-z\x80-\xff]{0,8}+\.?"
 )
 _DATE = (
@@ -45,13 +62,15 @@ _DATE = (
 )  # fmt: skip
 _DATE_VALUE = re.compile(_DATE + rb"(?:[T ][\d:.+Z-]{1,24})?")
 DATE_AFTER = re.compile(
-    rb"(?:[ \t.,:;=(\"'*>|/\\-]|\b(?:on|the|am|le|el|il|is|was|in|of|at|den|dem|a|to|as|birth|given|recorded|changed|from)\b){0,8}+(" + _DATE + rb")"
+    rb"(?:[ \t.,:;=(\"'*>|/\\-]|\b(?:on|the|am|le|el|il|is|was|in|of|at|den|dem|a|to|as|birth|given|recorded|changed|from)\b){0,8}+("
+    + _DATE
+    + rb")"
 )
 """A date behind a word of birth, with a few small words between."""
 
 _FILLER = (
-    rb"(?:[ \t.,:;=#\"'>*/\\-]|\((?!\+?\d)|\b(?i:number|numbers?|no|nr|nummer|is|was|ist|at|on|to|for|of|the|patient|him|her|them|back|under|unter|auf|us|"
-    rb"card|credit|with|value|a|an|au|al|es|est|security|record|ending|sent|via|received|from|by|and|please|me|id|identifier|account|new|now|home|work|his|my)\b){0,12}+"
+    rb"(?:[ \t.,:;=#\"'>*/\\-]|\((?!\+?\d)|\b(?i:number|numbers?|no|nr|nummer|is|was|ist|at|on|to|for|of|the|patient|him|her|them|back|under|unter|auf|us|"  # noqa: E501 -- a list of words
+    rb"card|credit|with|value|a|an|au|al|es|est|security|record|ending|sent|via|received|from|by|and|please|me|id|identifier|account|new|now|home|work|his|my)\b){0,12}+"  # noqa: E501 -- a list of words
 )
 PHONE_AFTER = re.compile(_FILLER + rb"((?:\+|\(\+?|\b)\d[\d ()./-]{5,20}\d(?: ?(?:x|ext\.?) ?\d{1,6})?)(?![\w-])")
 _NUMBER_FORMS = {
@@ -64,19 +83,23 @@ _NUMBER_FORMS = {
 NUMBER_AFTER = {kind: re.compile(_FILLER + form) for kind, form in _NUMBER_FORMS.items()}
 """A number behind its name, with a few small words between."""
 
-SECRET_AFTER = re.compile(rb"(?: |\b(?:is|was|ist|set|to|for|value|with|of)\b){0,5}+[:=]?(?:[\"'`]([^\"'`\s\x00]{4,128}+)[\"'`]|([^\s\"'`,;<>()\x00]{6,128}+))")
+SECRET_AFTER = re.compile(
+    rb"(?: |\b(?:is|was|ist|set|to|for|value|with|of)\b){0,5}+[:=]?(?:[\"'`]([^\"'`\s\x00]{4,128}+)[\"'`]|([^\s\"'`,;<>()\x00]{6,128}+))"
+)
 PATIENT_NUMBER = re.compile(rb"(?:/| ?#| )([A-Za-z]{0,8}-?\d[A-Za-z0-9-]{0,48}+)(?![.:/]\d)")
 SCHEME = re.compile(rb"(?i:bearer|basic|digest|token|apikey)[ +]{1,2}(?=[^\s\x00])")
 _PHONE_AT = re.compile(rb"(?:\+\d{1,3}|\(?0\d{0,5}\)?)(?:[ ()./-]{0,2}\d{1,8}){1,6}+")
 _EXTENSION = re.compile(rb" ?(?:x|ext\.?) ?\d{1,6}\b")
 _CUT = {b"1": 11, b"44": 12, b"49": 13, b"33": 11, b"34": 11, b"39": 12, b"31": 11, b"41": 11, b"43": 13}
 _ADDRESS_REST = re.compile(
-    rb"(?:[,.]? (?:Apt|Apartment|Suite|Unit|Ste|Flat|#)\.? ?\w{1,6})?(?:(?:[,\n]|\\n| ){1,2}[A-Z][A-Za-z'.-]{1,30}(?: [A-Z][A-Za-z'.-]{1,30}){0,3},? "
+    rb"(?:[,.]? (?:Apt|Apartment|Suite|Unit|Ste|Flat|#)\.? ?\w{1,6})?(?:(?:[,\n]|\\n| ){1,2}[A-Z][A-Za-z'.-]{1,30}(?: [A-Z][A-Za-z'.-]{1,30}){0,3},? "  # noqa: E501 -- a list of words
     rb"(?:[A-Z]{2} \d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})\b|, \d{4,5} " + _CAPITAL + _SMALL + rb"{1,30}+)?"
 )
-_VAGUE_STREETS = re.compile(rb"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Court|Terrace|Crescent|Square|Highway|Parkway|stra\xc3\x9fe|strasse)$")
+_VAGUE_STREETS = re.compile(
+    rb"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Court|Terrace|Crescent|Square|Highway|Parkway|stra\xc3\x9fe|strasse)$"
+)
 _NOT_STREETS = frozenset(
-    b"access bad internal not ok server test error new free total request response patient patients user users active failed service api health data "
+    b"access bad internal not ok server test error new free total request response patient patients user users active failed service api health data "  # noqa: E501 -- a list of words
     b"max min gateway unauthorized forbidden found no entry entries record records page memory disk".split()
 )  # fmt: skip
 
@@ -107,8 +130,18 @@ def alone(text: bytes, start: int, end: int) -> bool:
     """Whether figures aren't part of a longer number, an address or a version."""
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
     return not (
-        (before[-1:] in {b"-", b".", b"+", b"_", b":"} and before[:1].isalnum() and len(before) == 2 and before[-1:] != b":")
-        or (after[:1] in {b"-", b".", b"_", b":"} and after[1:2].isalnum() and after[:1] != b":" and not after[1:2].isalpha())
+        (
+            before[-1:] in {b"-", b".", b"+", b"_", b":"}
+            and before[:1].isalnum()
+            and len(before) == 2
+            and before[-1:] != b":"
+        )
+        or (
+            after[:1] in {b"-", b".", b"_", b":"}
+            and after[1:2].isalnum()
+            and after[:1] != b":"
+            and not after[1:2].isalpha()
+        )
         or before[-1:].isalnum()
         or after[:1].isalnum()
     )
@@ -134,7 +167,9 @@ def card(value: bytes) -> bool:
     if length == 12:
         fits = figures.startswith((b"50", b"56", b"57", b"58", b"63", b"67"))
     elif length < 15:
-        fits = length == 14 and figures.startswith((b"30", b"36", b"38", b"39")) or length == 13 and figures[:1] == b"4"
+        fits = (length == 14 and figures.startswith((b"30", b"36", b"38", b"39"))) or (
+            length == 13 and figures[:1] == b"4"
+        )
     elif length == 15:
         fits = figures.startswith((b"34", b"37", b"2131", b"1800"))
     else:
@@ -145,7 +180,9 @@ def card(value: bytes) -> bool:
 def phone(value: bytes) -> bool:
     """As many figures as a telephone number has, and not a date."""
     count = len(checks.digits(value))
-    return 7 <= count <= 15 and not re.match(rb"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{4}|\d{1,3}(?:\.\d{1,3}){3}$", value)
+    return 7 <= count <= 15 and not re.match(
+        rb"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{4}|\d{1,3}(?:\.\d{1,3}){3}$", value
+    )
 
 
 def american(value: bytes) -> bool:
@@ -156,7 +193,11 @@ def american(value: bytes) -> bool:
 
 def phone_at(text: bytes, at: int, limit: int) -> int:
     """Where an international or a trunk-prefixed number that begins here ends; 0 if it is none."""
-    if text[max(0, at - 1) : at].isalnum() or text[max(0, at - 1) : at] in {b"+", b"/", b"="} and text[at : at + 1] == b"+" and text[max(0, at - 1) : at] != b"=":
+    if text[max(0, at - 1) : at].isalnum() or (
+        text[max(0, at - 1) : at] in {b"+", b"/", b"="}
+        and text[at : at + 1] == b"+"
+        and text[max(0, at - 1) : at] != b"="
+    ):
         return 0
     found = _PHONE_AT.match(text, at, min(limit, at + 32))
     if not found:
@@ -190,9 +231,12 @@ def person(text: bytes, at: int, limit: int, title: bytes) -> int:
     found = _NAME.match(text, at, min(limit, at + 120))
     if not found:
         return 0
-    words, end = [], at
+    words: list[bytes] = []
+    end = at
     for word in re.finditer(rb",? ?([^\s,]+)", found[0]):
-        if word[1].rstrip(b".").lower() in (_NEVER_NAMES if words else _NOT_NAMES) or (words and word[0][:1] == b"," and len(words) > 2):
+        if word[1].rstrip(b".").lower() in (_NEVER_NAMES if words else _NOT_NAMES) or (
+            words and word[0][:1] == b"," and len(words) > 2
+        ):
             break
         words.append(word[1])
         end = at + word.end()
@@ -200,7 +244,7 @@ def person(text: bytes, at: int, limit: int, title: bytes) -> int:
             break
     polite = title.lower().startswith(_HONORIFICS)
     lone = len(words) == 1 and (polite or (title[:1].islower() and not words[0].isupper()))
-    if not (len(words) >= 2 or lone) or len(words[0]) < 2 and len(words) < 2:
+    if not (len(words) >= 2 or lone) or (len(words[0]) < 2 and len(words) < 2):
         return 0
     while text[end - 1 : end] in {b".", b"-", b"'"}:
         end -= 1
@@ -214,7 +258,11 @@ def street(value: bytes) -> bool:
     number, *words = value.split(b" ")
     if any(word.lower() in _NOT_STREETS for word in words):
         return False
-    return _VAGUE_STREETS.search(value) is not None or len(number) >= 3 or value[-1:].islower() and b"rue " in value.lower()
+    return (
+        _VAGUE_STREETS.search(value) is not None
+        or len(number) >= 3
+        or (value[-1:].islower() and b"rue " in value.lower())
+    )
 
 
 def rest_of_address(text: bytes, at: int, limit: int) -> int:
@@ -236,13 +284,21 @@ def _name(value: bytes, quoted: bool, vague: bool) -> int:
     found = _FULL_NAME.match(value)
     if not found:
         single = re.match(_LETTER + rb"[^\s,;]*", value)
-        return len(single[0]) if single and not vague and not empty(single[0]) and single[0].lower() not in _NOT_NAMES else 0
+        return (
+            len(single[0])
+            if single and not vague and not empty(single[0]) and single[0].lower() not in _NOT_NAMES
+            else 0
+        )
     if vague and quoted and found.end() != len(value):
         return 0
     if value[found.end() : found.end() + 1] in {b"%", b"+"}:
         return len(re.match(rb"[^\s,;&]*", value)[0])  # type: ignore[index]  # it always matches
     words = [word.lower() for word in re.split(rb"[ ,]+", found[0])]
-    good = words[0] not in _NOT_NAMES and not (vague and any(word in _NEVER_NAMES for word in words)) and (len(words) > 1 or not vague)
+    good = (
+        words[0] not in _NOT_NAMES
+        and not (vague and any(word in _NEVER_NAMES for word in words))
+        and (len(words) > 1 or not vague)
+    )
     return len(found[0].rstrip(b".-, ")) if good and not empty(found[0]) else 0
 
 
@@ -250,7 +306,13 @@ def _given(value: bytes, quoted: bool, _vague: bool) -> int:
     """Names or parts of one, for fields that may also hold something else."""
     found = _GIVEN.match(value) if quoted else _FULL_NAME.match(value)
     words = re.findall(rb"[^\s,\"'\\\\]+", found[0].lower()) if found else []
-    if not found or (quoted and found.end() != len(value)) or not words or words[0] in _NOT_NAMES or any(word in _NEVER_NAMES for word in words):
+    if (
+        not found
+        or (quoted and found.end() != len(value))
+        or not words
+        or words[0] in _NOT_NAMES
+        or any(word in _NEVER_NAMES for word in words)
+    ):
         return 0
     return len(found[0].rstrip(b".-, ")) if not empty(value) else 0
 
@@ -274,15 +336,23 @@ def _phone_value(value: bytes, quoted: bool, _vague: bool) -> int:
 
 def _address_value(value: bytes, quoted: bool, vague: bool) -> int:
     has_digit, has_letter = re.search(rb"\d", value), re.search(_LETTER, value)
-    if empty(value) or not has_letter and (vague or len(value) not in range(4, 11)) or not has_digit and (vague or not quoted):
+    if (
+        empty(value)
+        or (not has_letter and (vague or len(value) not in range(4, 11)))
+        or (not has_digit and (vague or not quoted))
+    ):
         return 0
     if vague and not re.search(rb"\d.* |[ ].*\d|^\d{5}", value):
         return 0
-    return 0 if re.match(rb"[\w.:/-]*(?:\d{1,3}\.){3}\d|0x|https?:|/|[\w.-]+:\d+$|[0-9a-f]*:[0-9a-f:]+$", value) else len(value)
+    return (
+        0
+        if re.match(rb"[\w.:/-]*(?:\d{1,3}\.){3}\d|0x|https?:|/|[\w.-]+:\d+$|[0-9a-f]*:[0-9a-f:]+$", value)
+        else len(value)
+    )
 
 
 def _secret(value: bytes, quoted: bool, _vague: bool) -> int:
-    if empty(value) or value[:2] in {b"${", b"{{"} or value.startswith((b"pseudo:", b"[")) and done(value):
+    if empty(value) or value[:2] in {b"${", b"{{"} or (value.startswith((b"pseudo:", b"[")) and done(value)):
         return 0
     return len(value) if quoted or len(value) >= 3 else 0
 
@@ -302,7 +372,11 @@ LOOKS: dict[str, Callable[[bytes, bool, bool], int]] = {
     "email": _look(lambda value: b"@" in value or b"%40" in value),
     "ssn": _look(lambda value: len(checks.digits(value)) == 9 and len(value) < 14),
     "nhs": _look(lambda value: len(checks.digits(value)) == 10 and len(value) < 16),
-    "mrn": _look(lambda value: re.fullmatch(rb"[A-Za-z0-9._:/-]{3,64}", value) is not None and re.search(rb"\d", value) is not None),
+    "mrn": _look(
+        lambda value: (
+            re.fullmatch(rb"[A-Za-z0-9._:/-]{3,64}", value) is not None and re.search(rb"\d", value) is not None
+        )
+    ),
     "card": _look(lambda value: 12 <= len(checks.digits(value)) <= 19 and len(value) < 30),
     "iban": _look(lambda value: 15 <= len(value) <= 44 and value[:2].isalpha()),
     "password": _secret,

@@ -27,9 +27,9 @@ TOKEN_PREFIXES = (
 
 _STREETS = (
     "Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Terrace|Way|Close|Crescent|Square|Sq|Highway|Hwy|"
-    "Parkway|Pkwy|Circle|Cir|Trail|Trails|Alley|Annex|Arcade|Bayou|Beach|Bend|Bluff|Bluffs|Bottom|Branch|Bridge|Brook|Brooks|Burg|Burgs|Bypass|Camp|Canyon|"
+    "Parkway|Pkwy|Circle|Cir|Trail|Trails|Alley|Annex|Arcade|Bayou|Beach|Bend|Bluff|Bluffs|Bottom|Branch|Bridge|Brook|Brooks|Burg|Burgs|Bypass|Camp|Canyon|"  # noqa: E501 -- a list of words
     "Cape|Causeway|Center|Centers|Circles|Cliff|Cliffs|Club|Common|Corner|Corners|Course|Courts|Cove|Coves|Creek|Crest|Crossing|"
-    "Crossroad|Crossroads|Curve|Curves|Dale|Dam|Divide|Drives|Estate|Estates|Expressway|Extension|Extensions|Fall|Falls|Ferry|Field|Fields|Flat|Flats|"
+    "Crossroad|Crossroads|Curve|Curves|Dale|Dam|Divide|Drives|Estate|Estates|Expressway|Extension|Extensions|Fall|Falls|Ferry|Field|Fields|Flat|Flats|"  # noqa: E501 -- a list of words
     "Ford|Fords|Forest|Forge|Forges|Fork|Forks|Fort|Freeway|Garden|Gardens|Gateway|Glen|Glens|Green|Greens|Grove|Groves|Harbor|Harbors|"
     "Haven|Heights|Hill|Hills|Hollow|Inlet|Island|Islands|Isle|Junction|Junctions|Key|Keys|Knoll|Knolls|Lake|Lakes|Land|Landing|Light|"
     "Lights|Loaf|Lock|Locks|Lodge|Loop|Mall|Manor|Manors|Meadow|Meadows|Mews|Mill|Mills|Mission|Motorway|Mount|Mountain|Mountains|Neck|"
@@ -50,7 +50,7 @@ _PHONES = (
     r"phone|telephone|tel|mobile|cell|fax|sms|call|called|calling|callback|text|texted|dial|dialled|dialed|ring|reached|handy|telefon|"
     r"telefonnummer|rückruf|téléphone|teléfono|whatsapp|number"
 )
-_NUMBERED = r"ssn|social security|nhs|mrn|medical record|hospital number|chart number|credit card|card|iban|patient id|patient number|patient no"
+_NUMBERED = r"ssn|social security|nhs|mrn|medical record|hospital number|chart number|credit card|card|iban|patient id|patient number|patient no"  # noqa: E501 -- a list of words
 _SAID = r"password|passwort|passphrase|passwd|identified by|token|secret|api[ _-]?key"
 
 
@@ -58,7 +58,9 @@ def _field(words: str) -> str:
     return "[_. -]?".join(map(re.escape, words.split()))
 
 
-_FIELDS = "|".join(_field(name) for name in sorted({f for all_ in FIELDS.values() for f in all_}, key=len, reverse=True))
+_FIELDS = "|".join(
+    _field(name) for name in sorted({f for all_ in FIELDS.values() for f in all_}, key=len, reverse=True)
+)
 
 GROUPS: dict[str, str] = {
     "done": rf"pseudo:[a-z_]{{2,12}}:k\d{{1,4}}:[A-Z2-7]{{16}}|\[(?:{'|'.join(ACTIONS)})\]",
@@ -105,8 +107,9 @@ NAMES = ("", *GROUPS, "custom")
 
 
 def alternation(mrn_patterns: Iterable[str]) -> tuple[Any, Any]:
-    """Compile everything into one pattern, with groups and, several times as quick, without; the administrator's own
-    patterns come last. Raises BadConfig.
+    """Compile everything into one pattern, with groups and, several times as quick, without. Raises BadConfig.
+
+    The administrator's own patterns come last.
     """
     options = re2.Options()
     options.max_mem = _MEMORY

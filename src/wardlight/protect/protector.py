@@ -176,11 +176,15 @@ class Protector:
                 texts[item] = self._instead(kind, value.encode())
                 removed.append((int(owner[item]), f"attributes.{names[code[item]]}", kind))
         rest = np.flatnonzero(~telling)
-        for item, text, found in self._hits(values.take(pa.array(rest)) if len(rest) < len(values) else values, audit[owner[rest]]):
+        for item, text, found in self._hits(
+            values.take(pa.array(rest)) if len(rest) < len(values) else values, audit[owner[rest]]
+        ):
             texts[int(rest[item])] = text
             path = f"attributes.{names[code[rest[item]]]}"
             removed.extend((int(owner[rest[item]]), path, kind) for kind in found)
-        return column if not texts else pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, _put(values, texts))
+        return (
+            column if not texts else pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, _put(values, texts))
+        )
 
     def _streams(self, column: pa.DictionaryArray, removed: list[Removed]) -> pa.DictionaryArray:
         """Replace what is found in labels; there are few different ones."""
@@ -212,7 +216,7 @@ def noted(column: pa.MapArray, removed: Iterable[Removed]) -> pa.MapArray:
     offsets, keys, values = _flat(column)
     names = keys.dictionary.to_pylist()
     code = keys.indices.to_numpy(zero_copy_only=False)
-    before = {}
+    before: dict[int, str] = {}
     if NOTE in names:
         column, before = _without(column, names.index(NOTE), notes.keys())
         offsets, keys, values = _flat(column)
