@@ -124,8 +124,7 @@ def _speed(protector: Protector, batch: Decoded, runs: int = 7) -> float:
 def page(quality: dict[str, Scores], speed: dict[str, float], count: int) -> str:
     """Write the figures as tables."""
     rows = [
-        f"{count:,} lines of each corpus. Recall: of the identifiers, how many are gone to the last letter; precision: of "
-        "the removals, how many were\nof an identifier.",
+        f"{count:,} lines of each corpus. Recall: identifiers gone to the last letter; precision: removals that were right.",
         "",
         "| kind | " + " | ".join(f"recall, {name} | precision, {name} | of" for name in quality) + " |",
         "|---" * (1 + 3 * len(quality)) + "|",

@@ -167,7 +167,7 @@ TEMPLATES = {
         '{"resourceType":"Patient","id":"{{uuid}}","name":[{"family":"{{last}}","given":["{{first}}"]}],"birthDate":"{{dob}}"}',
         '"telecom":[{"system":"phone","value":"{{usphone}}"},{"system":"email","value":"{{email}}"}]',
         '"address":[{"line":["{{usstreet}}"],"country":"US"}]',
-        '{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"718-7"}]},"valueQuantity":{"value":{{ms}}}}',  # noqa: E501
+        '{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"718-7"}]},"valueQuantity":{"value":{{ms}}}}',
         '{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found"}]}',
     ),
     "CSV": (

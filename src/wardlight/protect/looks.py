@@ -10,7 +10,7 @@ from wardlight.protect.kinds import ACTIONS
 
 _DONE = re.compile(rb"pseudo:[a-z_]{2,12}:k\d{1,4}:[A-Z2-7]{16}|\[(?:" + "|".join(ACTIONS).encode() + rb")\]")
 _EMPTY = re.compile(
-    rb"(?i:null|none|nil|true|false|undefined|unknown|redacted|n/?a|empty|missing|yes|no|set|unset|optional|required|string|0)?|(?:[*x.#-]|\xe2\x80\xa2)*|<\w*>?|\$\{?\w*\}?|%[sdv]|\{\w*\}?|\?"  # noqa: E501 -- a list of words
+    rb"(?i:null|none|nil|true|false|undefined|unknown|redacted|n/?a|empty|missing|yes|no|set|unset|optional|required|string|0)?|(?:[*x.#-]|\xe2\x80\xa2)*|<\w*>?|\$\{?\w*\}?|%[sdv]|\{\w*\}?|\?"
 )
 _LETTER = rb"[A-Za-z\x80-\xff]"
 _CAPITAL = rb"(?:[A-Z]|\xc3[\x80-\x9e]|\xc4[\x80-\xbf]|\xc5[\x80-\xbf]|\xce[\x91-\xa9]|\xd0[\x90-\xaf])"
@@ -53,7 +53,7 @@ _GIVEN = re.compile(
 _HONORIFICS = (b"mr", b"mrs", b"ms", b"miss", b"mx", b"dr", b"prof", b"herr", b"frau", b"mme", b"sr", b"sra", b"sig")
 _DAY = rb"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ]{1,2}\d{1,2}[-/. ]{1,2}(?:\d{4}|\d{2})\b|\d{8}\b)"
 _MONTH = (
-    rb"(?i:jan|feb|f\xc3\xa9v|mar|m\xc3\xa4r|apr|avr|ma[iy]|jun|jui|jul|aug|ao[u\xc3]|sep|o[ck]t|nov|de[cz]|d\xc3\xa9c|ene|abr|ago|dic|gen|mag|giu|lug|set|ott)"  # noqa: E501 -- a list of words
+    rb"(?i:jan|feb|f\xc3\xa9v|mar|m\xc3\xa4r|apr|avr|ma[iy]|jun|jui|jul|aug|ao[u\xc3]|sep|o[ck]t|nov|de[cz]|d\xc3\xa9c|ene|abr|ago|dic|gen|mag|giu|lug|set|ott)"
     rb"[a-z\x80-\xff]{0,8}+\.?"
 )
 _DATE = (
@@ -70,7 +70,7 @@ DATE_AFTER = re.compile(
 
 _FILLER = (
     rb"(?:[ \t.,:;=#\"'>*/\\-]|\((?!\+?\d)|\b(?i:number|numbers?|no|nr|nummer|is|was|ist|at|on|to|for|of|the|patient|him|her|them|back|under|unter|auf|us|"  # noqa: E501 -- a list of words
-    rb"card|credit|with|value|a|an|au|al|es|est|security|record|ending|sent|via|received|from|by|and|please|me|id|identifier|account|new|now|home|work|his|my)\b){0,12}+"  # noqa: E501 -- a list of words
+    rb"card|credit|with|value|a|an|au|al|es|est|security|record|ending|sent|via|received|from|by|and|please|me|id|identifier|account|new|now|home|work|his|my)\b){0,12}+"
 )
 PHONE_AFTER = re.compile(_FILLER + rb"((?:\+|\(\+?|\b)\d[\d ()./-]{5,20}\d(?: ?(?:x|ext\.?) ?\d{1,6})?)(?![\w-])")
 _NUMBER_FORMS = {
@@ -100,7 +100,7 @@ _VAGUE_STREETS = re.compile(
 )
 _NOT_STREETS = frozenset(
     b"access bad internal not ok server test error new free total request response patient patients user users active failed service api health data "  # noqa: E501 -- a list of words
-    b"max min gateway unauthorized forbidden found no entry entries record records page memory disk".split()
+    b"max min unauthorized forbidden found no entry entries record records page memory disk".split()
 )  # fmt: skip
 
 
