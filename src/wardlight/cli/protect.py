@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 import click
+from prometheus_client import CollectorRegistry
 
 
 @click.group()
@@ -30,8 +31,6 @@ def test(
 
     Pseudonyms are made with a key that is thrown away. Nothing is stored or sent.
     """
-    from prometheus_client import CollectorRegistry
-
     from wardlight.protect.keys import Keys
     from wardlight.protect.known import Known
     from wardlight.protect.protector import Protector

@@ -20,9 +20,8 @@ FIELDS: dict[bytes, dict[int, str]] = {
 _FIELDS = 50
 """Fields of a segment that are looked at."""
 
-_END = re.compile(
-    rb"[\r\n\x00]|\\[rnx]|<(?i:cr|br)|[ \t]{1,2}(?:MSH|EVN|PID|PD1|PV1|PV2|NK1|ROL|OBX|OBR|ORC|AL1|DG1|PR1|GT1|IN1|IN2|NTE|Z[A-Z0-9]{2})\||(?<!\|)\"(?!\")|\"(?=[}\]\s,;]|$)"
-)
+_NEXT = rb"[ \t]{1,2}(?:MSH|EVN|PID|PD1|PV1|PV2|NK1|ROL|OBX|OBR|ORC|AL1|DG1|PR1|GT1|IN1|IN2|NTE|Z[A-Z0-9]{2})\|"
+_END = re.compile(rb"[\r\n\x00]|\\[rnx]|<(?i:cr|br)|" + _NEXT + rb"|(?<!\|)\"(?!\")|\"(?=[}\]\s,;]|$)")
 _IDENTIFIER = re.compile(rb"[^^~&|]+")
 
 
