@@ -37,7 +37,8 @@ MAX_BYTES = 16 * 1024 * 1024
 """So much of a body is read; more isn't, and the ping counts all the same."""
 
 _WORDS: Mapping[str, Action] = {"": "success", "start": "start", "fail": "fail", "log": "log"}
-_METHODS = ["GET", "POST", "HEAD"]
+_ALSO = ["POST", "HEAD"]
+"""Methods of a ping beside GET, which the OpenAPI document shows."""
 
 Log = Callable[[str, str, Mapping[str, str]], None]
 
@@ -121,11 +122,13 @@ def _pings(routes: APIRouter, heartbeats: Heartbeats, log: Log, registry: Collec
             log("heartbeat.output", said, {"heartbeat": slug, **more, **({"heartbeat.run": run} if run else {})})
         return PlainTextResponse("OK\n", headers={"Cache-Control": "no-store"})
 
-    @routes.api_route("/ping/{slug}", methods=_METHODS, summary="A job ended well", operation_id="ping")
+    @routes.api_route("/ping/{slug}", methods=_ALSO, include_in_schema=False)
+    @routes.get("/ping/{slug}", summary="A job ended well")
     async def ended(request: Request, slug: str, rid: str = "") -> PlainTextResponse:
         return await take(request, slug, "", rid)
 
-    @routes.api_route("/ping/{slug}/{word}", methods=_METHODS, summary="How a job goes", operation_id="ping_word")
+    @routes.api_route("/ping/{slug}/{word}", methods=_ALSO, include_in_schema=False)
+    @routes.get("/ping/{slug}/{word}", summary="How a job goes")
     async def told(request: Request, slug: str, word: str, rid: str = "") -> PlainTextResponse:
         return await take(request, slug, word, rid)
 

@@ -9,35 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Annotated, get_args
-from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
 from wardlight.clock import Clock, moment
-from wardlight.console.pages import HEADERS, environment
+from wardlight.console import forms
+from wardlight.console.forms import HEADERS, Form
+from wardlight.console.pages import environment
 from wardlight.incidents import CAUSES, SEVERITIES, IncidentFile, Incidents
 from wardlight.incidents import Response as Documented
 from wardlight.incidents.links import Places, links
 from wardlight.incidents.service import Which
 from wardlight.incidents.silences import Silences
-from wardlight.problems import BadInput, Denied, Problem, TooLarge
+from wardlight.problems import BadInput, Problem
 
-MAX_BYTES = 256 * 1024
-"""Largest form: a response of 10,000 characters in any script."""
 PAGE = 50
-_HEADERS = HEADERS | {"Content-Security-Policy": HEADERS["Content-Security-Policy"].replace(
-    "form-action 'none'", "form-action 'self'"
-)}  # fmt: skip
-_COOKIE = "wardlight_name"
 _EMPTY = {"note": "", "cause": "", "done": "", "follow_up": ""}
-_YEAR = 365 * 24 * 3600
 _STATES = get_args(Which)
 _Id = Annotated[int, Path(ge=1, lt=2**63)]
-_Form = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -69,7 +62,7 @@ def router(desk: Desk) -> APIRouter:
             severities=SEVERITIES, newer=_page(asked, number - 1) if number > 1 else "",
             older=_page(asked, number + 1) if number * PAGE < total else "",
         )  # fmt: skip
-        return HTMLResponse(text, headers=_HEADERS)
+        return HTMLResponse(text, headers=HEADERS)
 
     @routes.get("/incidents/{incident_id}")
     def shown(request: Request, incident_id: _Id) -> HTMLResponse:
@@ -77,36 +70,31 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.post("/incidents/{incident_id}/{action}")
     async def act(request: Request, incident_id: _Id, action: str) -> Response:
-        _must_be_from_here(request)
-        form = await _form(request)
+        form = await forms.read(request)
         try:
             await run_in_threadpool(_act, desk, incident_id, action, form)
         except Problem as problem:
             found = await run_in_threadpool(desk.incidents.get, incident_id)
             return page(request, found, form, problem)
-        answer = RedirectResponse(f"/incidents/{incident_id}", HTTPStatus.SEE_OTHER, _HEADERS)
-        answer.set_cookie(
-            _COOKIE, quote(form.get("actor", "")), max_age=_YEAR, path="/incidents", httponly=True, samesite="strict"
-        )
-        return answer
+        return forms.back(f"/incidents/{incident_id}", form, "/")
 
     def page(
-        request: Request, incident: IncidentFile, given: _Form | None = None, problem: Problem | None = None
+        request: Request, incident: IncidentFile, given: Form | None = None, problem: Problem | None = None
     ) -> HTMLResponse:
         text = one.render(
             it=incident,
             now=moment(desk.clock.now_ns()),
             links=links(incident, desk.places, next(iter(incident.alerts), None)),
             causes=CAUSES,
-            given={**_EMPTY, "actor": unquote(request.cookies.get(_COOKIE, "")), **(given or {})},
+            given={**_EMPTY, "actor": forms.name(request), **(given or {})},
             problem=problem,
         )
-        return HTMLResponse(text, problem.status if problem else 200, _HEADERS)
+        return HTMLResponse(text, problem.status if problem else 200, HEADERS)
 
     return routes
 
 
-def _act(desk: Desk, incident_id: int, action: str, form: _Form) -> None:
+def _act(desk: Desk, incident_id: int, action: str, form: Form) -> None:
     """Do what a form asks for. Raises BadInput for an action that isn't there, and the action's own problems."""
     said: Callable[[str], str] = lambda name: form.get(name, "")  # noqa: E731 -- one line reads best
     incidents, actor, note = desk.incidents, said("actor"), said("note")
@@ -139,25 +127,3 @@ def _number(text: str, what: str) -> int:
 
 def _page(asked: Mapping[str, str], number: int) -> str:
     return f"/incidents?{urlencode({**asked, 'page': number})}"
-
-
-def _must_be_from_here(request: Request) -> None:
-    """Refuse a form that another site has sent. Raises Denied."""
-    origin = request.headers.get("origin")
-    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    if elsewhere or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Denied("this form comes from another site")
-
-
-async def _form(request: Request) -> _Form:
-    """Read a form, bounded; of a field that is there twice the last counts. Raises BadInput."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise TooLarge(f"the form is larger than {MAX_BYTES} bytes")
-    try:
-        fields = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
-    except ValueError:
-        raise BadInput("this is no form") from None
-    return {name: values[-1].replace("\r\n", "\n") for name, values in fields.items()}

@@ -25,6 +25,15 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+PAGES = (
+    ("/", "Overview"),
+    ("/incidents", "Incidents"),
+    ("/oncall", "On call"),
+    ("/maintenance", "Maintenance"),
+    ("/heartbeats", "Heartbeats"),
+    ("/audit", "Audit trail"),
+)
+"""What each page leads to."""
 _TYPES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
@@ -72,7 +81,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     build = hashlib.sha256(b"".join(_static().values())).hexdigest()[:12]
-    found.globals |= {"build": build, "version": __version__}
+    found.globals |= {"build": build, "version": __version__, "pages": PAGES}
     found.tests["away"] = lambda it: isinstance(it, Away)
     found.filters |= words.FILTERS
     return found

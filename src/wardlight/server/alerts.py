@@ -54,6 +54,7 @@ def build(ground: Ground, audit: Audit) -> Alerts:
             incidents.router(kept, silences, history, places),
             console.incidents_router(console.Desk(kept, silences, places, clock)),
             escalation_api.router(escalation),
+            console.oncall_router(escalation, clock),
             ack.router(escalation, kept),
         ],
         running=[watch.running, escalation.running],

@@ -35,6 +35,7 @@ def build(ground: Ground, commits: GroupCommit) -> Wing:
             heartbeats.router(beats, watch, log, registry, ground.running.key),
             changes.router(windows, deployments, ground.running.key),
             console.heartbeats_router(beats, clock),
+            console.maintenance_router(windows, deployments, clock),
         ],
         running=[watch.running, keeper.running],
     )
