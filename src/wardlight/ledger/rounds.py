@@ -43,7 +43,9 @@ class Rounds:
         self._failed = Gauge(
             "wardlight_ledger_verification_failed", "1 when the last look found something wrong.", registry=registry
         )
-        self._at = Gauge("wardlight_ledger_verified_timestamp_seconds", "When it last looked and all was right.", registry=registry)
+        self._at = Gauge(
+            "wardlight_ledger_verified_timestamp_seconds", "When it last looked and all was right.", registry=registry
+        )
 
     def start(self) -> None:
         """Begin with a look."""
