@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,19 +23,20 @@ import pyarrow.compute as pc
 from prometheus_client import CollectorRegistry
 
 from wardlight.audit import table
+from wardlight.audit.asked import asked
 from wardlight.audit.event import Entry, decode, encode
 from wardlight.audit.projection import Projection
+from wardlight.audit.search import Search
 from wardlight.clock import SystemClock
+from wardlight.config import Query
 from wardlight.ledger import Ledger
 from wardlight.store.embedded import EmbeddedStore
 from wardlight.store.months import months
-from wardlight.store.params import Param
 
 PATIENTS, USERS, MONTHS = 50_000, 2_000, 72
 START = np.datetime64("2020-01")
 BATCH = 250_000
 MOST = 10_000_000
-PAGE = "ORDER BY recorded DESC, idx DESC LIMIT 100"
 
 
 def main() -> None:
@@ -53,7 +55,7 @@ def main() -> None:
             fill(store, options.events)
             if not options.fill_only:
                 settle(store)
-            figures = {} if options.fill_only else asked(store, options.runs)
+            figures = {} if options.fill_only else answered(store, options.runs)
         finally:
             store.close()
     if options.project and not options.fill_only:
@@ -173,32 +175,36 @@ def lists(*columns: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(np.arange(0, count * width + 1, width, dtype=np.int32)), values)
 
 
-def asked(store: EmbeddedStore, runs: int) -> dict[str, float]:
-    """Ask each question `runs` times in turn, each time of somebody else."""
+def answered(store: EmbeddedStore, runs: int) -> dict[str, float]:
+    """Ask each question for a page `runs` times in turn, each time of somebody else, as the API does."""
     found = months(store)
     events = sum(month.events for month in found)
+    search = Search(store, Query())
     times_: dict[str, list[float]] = {}
     for run in range(runs):
-        for name, (where, params) in questions(run).items():
+        for name, given in questions(run).items():
             start = time.perf_counter()
-            store.select(f"SELECT idx, entry FROM audit WHERE {where} {PAGE}", params)
+            search.page(asked(**NOTHING | given))
             times_.setdefault(name, []).append((time.perf_counter() - start) * 1000)
     figures = {"events": float(events), "bytes an event, table audit": sum(one.bytes for one in found) / events}
-    return figures | {f"{name}, newest 100, ms": statistics.median(spent) for name, spent in times_.items()}
+    return figures | {f"{name}, ms": statistics.median(spent) for name, spent in times_.items()}
 
 
-def questions(run: int) -> dict[str, tuple[str, dict[str, Param]]]:
-    """Name what is asked: conditions and their values."""
-    year = "recorded >= toDateTime64('2025-01-01', 9, 'UTC')"
+NOTHING: dict[str, Any] = {
+    "patient": "", "user": "", "record": "", "break_glass": False, "disclosures": False, "since": "", "until": "",
+    "limit": 100, "after": "",
+}  # fmt: skip
+
+
+def questions(run: int) -> dict[str, dict[str, Any]]:
+    """Name what is asked: parameters as of `/api/v1/audit`."""
     return {
-        "one patient's six years": ("patient = {p:String}", {"p": f"pat-{run * 997}"}),
-        "one patient's six years, also where named second": (
-            "has(patients, {p:String})", {"p": f"pat-{run * 991 + 1}"},
-        ),
-        "one user's year": (f"has(users, {{u:String}}) AND {year}", {"u": f"user-{run * 97}"}),
-        "break the glass, a year": (f"has(purposes, 'ETREAT') AND {year}", {}),
-        "one record's history": ("has(entities, {r:String})", {"r": f"Observation/obs-{run * 1009 + 5}"}),
-    }  # fmt: skip
+        "one patient's six years, newest 100": {"patient": f"pat-{run * 997}"},
+        "one patient's six years, up to 2,500": {"patient": f"pat-{run * 991 + 1}", "limit": 2500},
+        "one user, newest 100": {"user": f"user-{run * 97}"},
+        "break the glass, newest 100": {"break_glass": True},
+        "one record's history, newest 100": {"record": f"Observation/obs-{run * 1009 + 5}"},
+    }
 
 
 def projected(directory: Path, count: int) -> dict[str, float]:
