@@ -14,14 +14,12 @@ from wardlight.audit.looks import Looks
 from wardlight.audit.reader import who
 from wardlight.audit.search import Page, Search
 from wardlight.audit.shown import shown
-from wardlight.console.pages import HEADERS, environment
+from wardlight.console.forms import HEADERS
+from wardlight.console.pages import environment
 from wardlight.problems import Problem
 
 _FIELDS = ("patient", "user", "record", "since", "until")
 _PAGE = 50
-_HEADERS = HEADERS | {"Content-Security-Policy": HEADERS["Content-Security-Policy"].replace(
-    "form-action 'none'", "form-action 'self'"
-)}  # fmt: skip
 _API = "/api/v1/audit"
 _FILES = (
     ("CSV", {"format": "csv"}),
@@ -67,7 +65,7 @@ def router(search: Search, looks: Looks) -> APIRouter:
             older=_older(answer.page, said),
             files=_links(said, (*_FILES, *(_PAPER if given["patient"] else ()))),
         )
-        return HTMLResponse(text, answer.problem.status if answer.problem else 200, _HEADERS)
+        return HTMLResponse(text, answer.problem.status if answer.problem else 200, HEADERS)
 
     def _answered(request: Request, given: Mapping[str, str], *, emergencies: bool, after: str) -> _Answer:
         reader = who(request)
