@@ -15,8 +15,8 @@ SOURCES = sorted([*SERVER.rglob("*.py"), *(ROOT / "sdk/src").rglob("*.py"), *(RO
 FLOORS = (
     ("problems", "clock", "looking"),
     ("records", "config"),
-    ("store", "access", "alertmanager"),
-    ("ledger", "notify"),
+    ("store", "alertmanager"),
+    ("ledger", "notify", "access"),
     ("audit",),
     ("protect",),
     ("receive",),

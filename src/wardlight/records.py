@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NewType
 
 import pyarrow as pa
@@ -46,6 +47,18 @@ Decoded = NewType("Decoded", pa.RecordBatch)  # type: ignore[valid-newtype]  # A
 
 Protected = NewType("Protected", pa.RecordBatch)  # type: ignore[valid-newtype]
 """A batch without identifiers and secrets in its texts; nothing else may be stored."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What of the logs somebody may see; the query layer sees to it."""
+
+    kinds: frozenset[str] = frozenset(KINDS)
+    masked: bool = False
+    """Patients' identifiers are shown as keyed pseudonyms."""
+    finds: bool = True
+    """A search by a patient's identifier finds the patient's records, masked or not; else it finds nothing."""
+
 
 LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 """Names of OpenTelemetry's six severity ranges, four numbers each from 1."""
