@@ -69,7 +69,7 @@ def loki_settings() -> Settings:
 @pytest.fixture(scope="module")
 def loki(tmp_path_factory: pytest.TempPathFactory, loki_settings: Settings) -> Iterator[Loki]:
     """A running server, which the tests of one module share: each takes labels of its own."""
-    app = create_app(loki_settings, tmp_path_factory.mktemp("server") / "data")
+    app = create_app(loki_settings, tmp_path_factory.mktemp("server") / "data", open_=True)
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="websockets-sansio"))

@@ -41,7 +41,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, manager: Manager) -> Iterator
     listener = socket.create_server(("127.0.0.1", 0))
     listen = f'[server]\nlisten = "127.0.0.1:{listener.getsockname()[1]}"\n'
     (data / "wardlight.toml").write_text(f'{listen}[stack]\nalertmanager = "{manager.url}"\n')
-    app = create_app(load(data / "wardlight.toml"), data)
+    app = create_app(load(data / "wardlight.toml"), data, open_=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="websockets-sansio"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -75,7 +75,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     with alertmanager(directory) as manager:
         settings = Settings(server=Server(listen=address), stack=Stack(alertmanager=manager))
-        server = uvicorn.Server(uvicorn.Config(create_app(settings, directory / "data"), log_level="warning"))
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(settings, directory / "data", open_=True), log_level="warning")
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         until(lambda: server.started)

@@ -28,7 +28,7 @@ def start(tmp_path: Path, clock: ManualClock) -> Iterator[Start]:
 
         def begin(settings: Settings) -> TestClient:
             running.close()
-            return running.enter_context(TestClient(create_app(settings, tmp_path / "data", clock)))
+            return running.enter_context(TestClient(create_app(settings, tmp_path / "data", clock, open_=True)))
 
         yield begin
 

@@ -111,7 +111,7 @@ def test_the_key_is_the_owners_alone_and_of_one_run(start: Start, tmp_path: Path
 
 
 def test_nothing_is_announced_after_the_end(tmp_path: Path, clock: ManualClock) -> None:
-    with TestClient(create_app(Settings(), tmp_path / "data", clock)):
+    with TestClient(create_app(Settings(), tmp_path / "data", clock, open_=True)):
         assert owner.find(tmp_path / "data") is not None
     assert owner.find(tmp_path / "data") is None
 

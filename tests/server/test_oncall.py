@@ -56,7 +56,7 @@ def test_an_alert_is_told_acknowledged_by_its_link_and_told_over(
     data = tmp_path / "data"
     data.mkdir()
     (data / "oncall.toml").write_text(f'[contact]\nchannels = ["{address}"]\n')
-    app = create_app(load(None, {"WARDLIGHT_SERVER_URL": "https://watch.example/"}), data)
+    app = create_app(load(None, {"WARDLIGHT_SERVER_URL": "https://watch.example/"}), data, open_=True)
     with TestClient(app) as client:
         assert client.post("/api/v1/alertmanager", json=NOTICE).status_code == 204
         message = messages.get(timeout=30)

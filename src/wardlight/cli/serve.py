@@ -16,7 +16,7 @@ from wardlight.problems import BadConfig
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Directory of everything that is kept.")
 @click.option("--listen", metavar="HOST:PORT", help="Address to listen on (setting server.listen).")
 @click.option("--open", "open_", is_flag=True, help="No sign-in; loopback addresses only.")
-def serve(data: Path | None, listen: str | None, open_: bool) -> None:  # noqa: ARG001 -- all is open so far
+def serve(data: Path | None, listen: str | None, open_: bool) -> None:
     """Run the server alone, in the foreground."""
     import uvicorn
 
@@ -34,7 +34,7 @@ def serve(data: Path | None, listen: str | None, open_: bool) -> None:  # noqa: 
             f"{host} is not a loopback address: without sign-in, Wardlight listens on 127.0.0.1 or ::1 only"
         )
     directory.mkdir(parents=True, exist_ok=True)
-    app = create_app(settings, directory)
+    app = create_app(settings, directory, open_=open_)
     # What is there now stays for good: collections needn't look at it, and may come less often.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

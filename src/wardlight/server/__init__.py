@@ -23,8 +23,11 @@ from wardlight.store import Limits, LogStore, owner
 from wardlight.store.restore import refuse_unfinished
 
 
-def create_app(settings: Settings, data: Path, clock: Clock | None = None) -> FastAPI:
-    """Open everything under `data` and return the application; its shutdown closes everything again."""
+def create_app(settings: Settings, data: Path, clock: Clock | None = None, *, open_: bool = False) -> FastAPI:  # noqa: ARG001 -- all is open so far
+    """Open everything under `data` and return the application; its shutdown closes everything again.
+
+    With `open_` nobody signs in: for loopback addresses only.
+    """
     refuse_unfinished(data)
     opened = ExitStack()
     try:
