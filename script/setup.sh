@@ -73,7 +73,7 @@ install_packages() {
   as_root bash script/apt-quietly "${missing[@]}"
 }
 
-# Real senders of logs, for the tests. Where they can't be had, those tests are skipped.
+# Real senders of logs and a browser, for the tests. Where they can't be had, those tests are skipped.
 install_senders() {
   missing=()
   need bsdutils logger
@@ -81,6 +81,7 @@ install_senders() {
   need rsyslog rsyslogd /usr/sbin/rsyslogd
   need rsyslog-gnutls /usr/lib/*/rsyslog/lmnsd_gtls.so
   need rsyslog-elasticsearch /usr/lib/*/rsyslog/omelasticsearch.so
+  need chromium chromium chromium-browser google-chrome google-chrome-stable
   if [ ${#missing[@]} -eq 0 ] || ! command -v apt-get >/dev/null 2>&1; then return; fi
   if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null 2>&1; then return; fi
   say "installing with apt-get, for tests: ${missing[*]}; no service will be started or enabled"
