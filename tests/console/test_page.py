@@ -90,7 +90,7 @@ async def test_its_own_files_are_served_under_a_name_that_changes_with_them(brow
     found = re.findall(r'"(/console/static/[^"]+)"', (await browser.get("/")).text)
     assert len(found) == 3
     for path in found:
-        assert re.search(r"\?[0-9a-f]{12}$", path)
+        assert re.match(r"/console/static/[0-9a-f]{12}/[a-z]", path)
         answer = await browser.get(path)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
@@ -186,4 +186,10 @@ async def test_times_are_utc_and_readable_by_machines(browser: AsyncClient, stor
 async def test_an_unknown_file_is_not_served(browser: AsyncClient) -> None:
     for name in ("console.py", "..%2Fpages.py", "%2e%2e/pages.py"):
         with pytest.raises((NotFound, HTTPStatusError)):
-            (await browser.get(f"/console/static/{name}")).raise_for_status()
+            (await browser.get(f"/console/static/0/{name}")).raise_for_status()
+
+
+async def test_a_file_asked_for_by_an_older_page_is_not_kept(browser: AsyncClient) -> None:
+    answer = await browser.get("/console/static/000000000000/console.css")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-cache"
