@@ -14,14 +14,15 @@ SOURCES = sorted([*SERVER.rglob("*.py"), *(ROOT / "sdk/src").rglob("*.py"), *(RO
 
 FLOORS = (
     ("problems", "clock", "looking"),
-    ("records", "config"),
+    ("records", "config", "tls"),
+    ("strength",),
     ("store", "alertmanager"),
     ("ledger", "notify", "access"),
     ("audit",),
     ("protect",),
     ("receive",),
     ("query",),
-    ("incidents", "rules", "heartbeats", "changes", "watch", "rounds", "diagnose", "errors"),
+    ("incidents", "rules", "heartbeats", "changes", "watch", "rounds", "diagnose", "errors", "dashboards"),
     ("escalation",),
     ("api", "console"),
     ("server",),
