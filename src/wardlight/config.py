@@ -6,6 +6,7 @@ value of the wrong type, is refused with file, line and name.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -33,12 +34,23 @@ class Server(Section, frozen=True):
     listen: str = "127.0.0.1:8480"
     """Address and port to listen on."""
     url: str = ""
-    """Address by which people reach the server, for links in notifications; empty: http:// and `listen`."""
+    """Address by which people reach the server, for links in notifications; empty: http(s):// and `listen`."""
+    certificate: str = ""
+    """PEM file of the server's certificate, with those between it and its authority; empty: no TLS."""
+    key: str = ""
+    """PEM file of its private key, which nobody else may read; empty: it is in the same file."""
+    behind_proxy: tuple[str, ...] = ()
+    """Addresses or networks of the proxies that do TLS instead; whom they speak for is in their X-Forwarded-For."""
+
+    @property
+    def scheme(self) -> str:
+        """How it is spoken to."""
+        return "https" if self.certificate else "http"
 
     @property
     def address(self) -> str:
         """Where people reach it."""
-        return (self.url or f"http://{self.listen}").rstrip("/")
+        return (self.url or f"{self.scheme}://{self.listen}").rstrip("/")
 
 
 class Receive(Section, frozen=True):
@@ -227,6 +239,18 @@ def address(listen: str, setting: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine only.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
+    (True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
     """Read settings from a file (None or absent: defaults) and the environment.
 
@@ -271,6 +295,15 @@ def _explain(error: msgspec.ValidationError, path: Path | None, text: str, origi
     if setting in origins:
         return f"environment variable {origins[setting]}: {reason} (setting {setting})"
     return f"{path}:{_line_of(text, setting)}: setting {setting}: {reason}"
+
+
+def place(setting: str, path: Path | None, environ: Mapping[str, str] = os.environ) -> str:
+    """Say where a setting is, or would be, set: the variable, or the file and its line."""
+    variable = f"WARDLIGHT_{setting.replace('.', '_')}".upper()
+    if variable in environ:
+        return f"environment variable {variable} (setting {setting})"
+    line = _line_of(path.read_text() if path is not None and path.exists() else "", setting)
+    return f"{path}:{line}: setting {setting}"
 
 
 def _line_of(text: str, setting: str) -> int:

@@ -253,6 +253,6 @@ async def test_grpc_refuses_what_is_too_large(behind: Behind, call: Caller, comp
     assert await behind.lines() == []
 
 
-def test_grpc_listens_on_loopback_only(behind: Behind) -> None:
+def test_without_sign_in_grpc_listens_on_loopback_only(behind: Behind) -> None:
     with pytest.raises(BadConfig, match="loopback"):
         OtlpGrpcServer(behind.sink, Receive(otlp_grpc="0.0.0.0:4317"), SystemClock())

@@ -11,6 +11,7 @@ from wardlight.clock import Clock, SystemClock
 from wardlight.problems import Problem, Unavailable
 from wardlight.store import owner
 from wardlight.store.state import State
+from wardlight.tls import Pin
 
 
 def ask(data: Path, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
@@ -23,12 +24,17 @@ def ask(data: Path, method: str, path: str, body: Mapping[str, object] | None = 
     running = owner.find(data)
     if running is None:
         return None
+    pin = Pin.of(running.certificate) if running.certificate else None
+    headers = {"Authorization": f"Bearer {running.key}"}
     try:
-        answer = httpx.request(
-            method, running.url + path, json=body, headers={"Authorization": f"Bearer {running.key}"},
-            timeout=httpx.Timeout(None, connect=5), trust_env=False,
-        )  # fmt: skip
-    except httpx.ConnectError:
+        with httpx.Client(verify=pin.context if pin else True, trust_env=False) as client:
+            answer = client.request(
+                method, running.url + path, json=body, headers=headers, extensions=pin.extensions if pin else None,
+                timeout=httpx.Timeout(None, connect=5),
+            )  # fmt: skip
+    except httpx.ConnectError as error:
+        if pin and "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise Unavailable(f"what answers at {running.url} doesn't show {running.certificate}: {error}") from None
         return None
     except httpx.TransportError as error:
         raise Unavailable(f"the server at {running.url} went away: {error}") from error

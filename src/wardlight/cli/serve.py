@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
-import ipaddress
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
+from wardlight import strength
+from wardlight.config import Server, address, is_loopback, load
 from wardlight.problems import BadConfig
 
 
@@ -17,10 +19,12 @@ from wardlight.problems import BadConfig
 @click.option("--listen", metavar="HOST:PORT", help="Address to listen on (setting server.listen).")
 @click.option("--open", "open_", is_flag=True, help="No sign-in; loopback addresses only.")
 def serve(data: Path | None, listen: str | None, open_: bool) -> None:
-    """Run the server alone, in the foreground."""
+    """Run the server alone, in the foreground.
+
+    Where it can be reached from elsewhere it needs TLS: server.certificate, or server.behind_proxy.
+    """
     import uvicorn
 
-    from wardlight.config import address, load
     from wardlight.server import create_app
     from wardlight.stack.layout import default_data
 
@@ -29,23 +33,25 @@ def serve(data: Path | None, listen: str | None, open_: bool) -> None:
     if listen:
         settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, listen=listen))
     host, port = address(settings.server.listen, "server.listen")
-    if not _is_loopback(host):
+    if open_ and not is_loopback(host):
         raise BadConfig(
-            f"{host} is not a loopback address: without sign-in, Wardlight listens on 127.0.0.1 or ::1 only"
+            f"{host} is not a loopback address: without sign-in (--open) Wardlight listens on 127.0.0.1 or ::1 only"
         )
+    strength.require(settings, directory / "wardlight.toml")
     directory.mkdir(parents=True, exist_ok=True)
     app = create_app(settings, directory, open_=open_)
     # What is there now stays for good: collections needn't look at it, and may come less often.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     uvicorn.run(
-        app, host=host, port=port, access_log=False, log_level="warning",
-        timeout_graceful_shutdown=20, server_header=False,
+        app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=20,
+        server_header=False, **_way_in(settings.server, app),
     )  # fmt: skip
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _way_in(server: Server, app: Any) -> dict[str, Any]:
+    """Say how uvicorn lets callers in: by TLS, through a proxy, or as they are."""
+    way: dict[str, Any] = {"proxy_headers": bool(server.behind_proxy), "forwarded_allow_ips": list(server.behind_proxy)}
+    if certificate := app.state.certificate:
+        way["ssl_context_factory"] = lambda _config, _default: certificate.context
+    return way

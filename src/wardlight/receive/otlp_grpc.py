@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from wardlight.clock import Clock
-from wardlight.config import Receive, address
+from wardlight.config import Receive, address, is_loopback
 from wardlight.problems import BadConfig, BadInput, Problem, Unavailable
 from wardlight.receive import otlp, rpc
 from wardlight.receive.assemble import Decoding
 from wardlight.receive.sink import Sink
 from wardlight.receive.together import Together
 from wardlight.store.seen import repetition_key
+from wardlight.tls import Certificate, Files
 
 _SERVICE = "opentelemetry.proto.collector.logs.v1.LogsService"
 _MOST_CALLS = 64
@@ -25,12 +27,27 @@ _CLOSE_SECONDS = 10.0
 class OtlpGrpcServer:
     """The listener that `receive.otlp_grpc` names; grpcio is imported only then."""
 
-    def __init__(self, sink: Sink, settings: Receive, clock: Clock) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        settings: Receive,
+        clock: Clock,
+        *,
+        files: Files | None = None,
+        authorise: Callable[[str], None] | None = None,
+    ) -> None:
+        """`authorise` raises Unauthenticated or Denied for a header `authorization`; None: whoever reaches us may send.
+
+        `files` are the certificate's. Loopback is spoken to without TLS, as by HTTP's senders who have a collector on the same machine.
+        """
         self._sink = sink
         self._settings = settings
         self._clock = clock
+        self._authorise = authorise
         self._at = address(settings.otlp_grpc, "receive.otlp_grpc") if settings.otlp_grpc else None
-        if self._at and not _is_loopback(self._at[0]):
+        self.certificate = Certificate(files) if files and self._at and not is_loopback(self._at[0]) else None
+        """What is shown; None: no TLS."""
+        if self._at and not is_loopback(self._at[0]) and authorise is None:
             raise BadConfig(
                 f"{self._at[0]} is not a loopback address (setting receive.otlp_grpc): without sign-in, "
                 "OTLP/gRPC is taken on 127.0.0.1 or ::1 only"
@@ -56,7 +73,10 @@ class OtlpGrpcServer:
         handler = grpc.unary_unary_rpc_method_handler(self._export)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {"Export": handler}),))
         try:
-            self.port = self._server.add_insecure_port(target)
+            if self.certificate:
+                self.port = self._server.add_secure_port(target, _credentials(self.certificate))
+            else:
+                self.port = self._server.add_insecure_port(target)
         except RuntimeError:
             raise Unavailable(f"can't listen on {target} (receive.otlp_grpc)") from None
         await self._server.start()
@@ -71,7 +91,10 @@ class OtlpGrpcServer:
         import grpc
 
         try:
-            return await self._take(request, dict(context.invocation_metadata() or ()).get("idempotency-key", ""))
+            told = dict(context.invocation_metadata() or ())
+            if self._authorise:
+                await asyncio.to_thread(self._authorise, told.get("authorization", ""))
+            return await self._take(request, told.get("idempotency-key", ""))
         except Problem as problem:
             self._sink.failed("otlp_grpc", problem)
             found = next(known for known in grpc.StatusCode if known.value[0] == rpc.code(problem))
@@ -98,8 +121,16 @@ class OtlpGrpcServer:
         return otlp.decode_together(lot, self._settings, self._clock.now_ns())
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _credentials(certificate: Certificate) -> Any:
+    """Show a certificate, and a newer one as soon as there is one; gRPC asks at each handshake."""
+    import grpc
+
+    def shown() -> Any:
+        files = certificate.files
+        pair = (Path(files.key or files.certificate).read_bytes(), Path(files.certificate).read_bytes())
+        return grpc.ssl_server_certificate_configuration([pair])
+
+    def newer() -> Any:
+        return shown() if certificate.refresh() else None
+
+    return grpc.dynamic_ssl_server_credentials(shown(), newer, require_client_authentication=False)

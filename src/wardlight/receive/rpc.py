@@ -29,7 +29,7 @@ _RetryInfo: Any = message_factory.GetMessageClass(
         },
     )
 )
-_CODES = {400: 3, 413: 3, 415: 3, 429: 8, 503: 14, 504: 4}
+_CODES = {400: 3, 401: 16, 403: 7, 413: 3, 415: 3, 429: 8, 503: 14, 504: 4}
 
 
 def code(problem: Problem) -> int:

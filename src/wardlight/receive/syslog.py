@@ -2,7 +2,8 @@
 
 Syslog has no answers, so nothing is refused: what can't be understood is kept as a line, and the attribute `deviation`
 says what was wrong. RFC 5424's host and application are the labels `host_name` and `service_name`; facility, process,
-message type and structured data (`id.parameter`) are structured metadata. Messages of the facilities for
+message type, structured data (`id.parameter`) and `sender`, whom a certificate names, are structured metadata.
+Messages of the facilities for
 authentication are of kind security; audit messages of IHE ATNA (ITI-20) are of kind audit. A time that is absent,
 unreadable, before 1971 or too far ahead of our clock becomes the time of arrival; the text of a wrong one is kept in
 the attribute `timestamp`.
@@ -49,7 +50,7 @@ DEVIATIONS = ("", "priority", "header", "structured_data", "timestamp", "not_utf
 
 _PRIORITY, _HEADER, _DATA, _TIME, _NOT_UTF8, _TRUNCATED, _TOO_LONG = range(1, len(DEVIATIONS))
 _NO_PRIORITY = -1
-_OWN_ATTRIBUTES = 8
+_OWN_ATTRIBUTES = 9
 _BARE_TAG = re.compile(r"[^\s:\[\]]{1,64}")
 _TAG_WITH_PID = re.compile(r"[^\s:\[\]]{1,64}\[[^\]\s]{0,64}\]")
 
@@ -70,8 +71,13 @@ class Parts:
     data: Segment | None = None
 
 
-def decode(messages: Sequence[bytes], settings: Receive, zone: tzinfo, now_ns: int) -> Decoding:
-    """Decode messages without their framing; `zone` is that of times without one."""
+def decode(
+    messages: Sequence[bytes], settings: Receive, zone: tzinfo, now_ns: int, *, senders: Sequence[str] = ()
+) -> Decoding:
+    """Decode messages without their framing; `zone` is that of times without one.
+
+    `senders` are the names in the certificates of those who sent them, empty where there was none.
+    """
     if not messages:
         return nothing()
     text, deviation = _text(messages, settings.max_line_bytes)
@@ -90,6 +96,7 @@ def decode(messages: Sequence[bytes], settings: Receive, zone: tzinfo, now_ns: i
             named(
                 "deviation", pa.array(DEVIATIONS).take(pa.array(np.where(deviation > 0, deviation, parts.deviation)))
             ),
+            *([named("sender", pa.array(senders, pa.string()))] if senders else []),
             named("wardlight_kind", _kinds(facility, parts)),
         ],
         len(messages),

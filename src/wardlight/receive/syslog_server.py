@@ -11,13 +11,13 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import tzinfo
 
+from wardlight import tls
 from wardlight.clock import Clock
 from wardlight.config import Receive, address
-from wardlight.problems import BadConfig, Busy, Problem, Unavailable
+from wardlight.problems import Busy, Problem, Unavailable
 from wardlight.receive import syslog
 from wardlight.receive.assemble import Decoding, Refusal, nothing
 from wardlight.receive.framing import Framer
@@ -45,7 +45,8 @@ class SyslogServer:
         self._udp = _optional(settings.syslog_udp, "receive.syslog_udp")
         self._tcp = _optional(settings.syslog_tcp, "receive.syslog_tcp")
         self._tls = _optional(settings.syslog_tls, "receive.syslog_tls")
-        self._context = _tls_context(settings) if self._tls else None
+        self.certificate = tls.Certificate(_files(settings)) if self._tls else None
+        """What senders over TLS are shown; None without TLS."""
         self._servers: list[asyncio.Server] = []
         self._datagrams: asyncio.DatagramTransport | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -62,7 +63,7 @@ class SyslogServer:
         if self._tcp:
             await self._listen("tcp", self._tcp, None)
         if self._tls:
-            await self._listen("tls", self._tls, self._context)
+            await self._listen("tls", self._tls, self.certificate.context if self.certificate else None)
 
     async def close(self) -> None:
         """Stop listening and write what was read."""
@@ -108,6 +109,7 @@ class _Queue:
         self._zone = zone
         self._clock = clock
         self._messages: list[bytes] = []
+        self._senders: list[str] = []
         self._bytes = 0
         self._dropped = 0
         self._closing = False
@@ -119,9 +121,10 @@ class _Queue:
         """No more is to be read."""
         return self._bytes >= _MOST_BYTES
 
-    def put(self, messages: list[bytes]) -> None:
-        """Take messages that were read."""
+    def put(self, messages: list[bytes], sender: str = "") -> None:
+        """Take messages that were read, from whom a certificate names."""
         self._messages += messages
+        self._senders += [sender] * len(messages)
         self._bytes += _size(messages)
         self._some.set()
 
@@ -152,12 +155,12 @@ class _Queue:
                 await asyncio.sleep(_GATHER_SECONDS)
             self._some.clear()
             while self._messages or self._dropped:
-                await self._write_lot(self._messages[:_MOST_MESSAGES])
+                await self._write_lot(self._messages[:_MOST_MESSAGES], self._senders[:_MOST_MESSAGES])
 
-    async def _write_lot(self, lot: list[bytes]) -> None:
+    async def _write_lot(self, lot: list[bytes], senders: list[str]) -> None:
         """Write some messages and make room; they stay in the queue until then, so that it bounds all memory."""
         sent = sum(map(len, lot))
-        decoding = await self._decode(lot)
+        decoding = await self._decode(lot, senders)
         if self._dropped:
             lost = Refusal("queue_full", "the queue of syslog messages was full", self._dropped)
             decoding = replace(decoding, refused=(*decoding.refused, lost))
@@ -173,16 +176,19 @@ class _Queue:
                     break
                 decoding, sent = replace(decoding, refused=()), 0
                 await asyncio.sleep(problem.retry_after)
-        del self._messages[: len(lot)]
+        del self._messages[: len(lot)], self._senders[: len(lot)]
         self._bytes -= _size(lot)
         if not self.full:
             for connection in self.connections:
                 connection.resume()
 
-    async def _decode(self, lot: list[bytes]) -> Decoding:
+    async def _decode(self, lot: list[bytes], senders: list[str]) -> Decoding:
         """Decode off the event loop; a fault of ours in there must not end the listeners."""
         try:
-            return await asyncio.to_thread(syslog.decode, lot, self._settings, self._zone, self._clock.now_ns())
+            known = senders if any(senders) else ()
+            return await asyncio.to_thread(
+                syslog.decode, lot, self._settings, self._zone, self._clock.now_ns(), senders=known
+            )
         except Exception as error:  # noqa: BLE001 -- see above
             _log.error("decoding %d syslog messages failed: %s", len(lot), type(error).__name__)
             failed = Refusal("not_decoded", f"decoding failed: {type(error).__name__}", len(lot))
@@ -211,6 +217,7 @@ class _Connection(asyncio.Protocol):
         self._framer = Framer(limit)
         self._transport: asyncio.Transport | None = None
         self._paused = False
+        self._sender = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # streams have no other
         """Begin to read, unless there are too many already."""
@@ -219,6 +226,7 @@ class _Connection(asyncio.Protocol):
             transport.close()
             return
         self._transport = transport
+        self._sender = _sender(transport)
         own = transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._queue.connections.add(self)
@@ -229,7 +237,7 @@ class _Connection(asyncio.Protocol):
         """Take the messages that are complete."""
         messages = self._framer.feed(data)
         if messages:
-            self._queue.put(messages)
+            self._queue.put(messages, self._sender)
         if self._queue.full:
             self.pause()
 
@@ -260,7 +268,7 @@ class _Connection(asyncio.Protocol):
         self._queue.connections.discard(self)
         rest = self._framer.end()
         if rest:
-            self._queue.put(rest)
+            self._queue.put(rest, self._sender)
 
 
 def _size(messages: list[bytes]) -> int:
@@ -272,27 +280,18 @@ def _optional(listen: str, setting: str) -> tuple[str, int] | None:
     return address(listen, setting) if listen else None
 
 
-def _tls_context(settings: Receive) -> ssl.SSLContext:
-    """Make the server's side of TLS; raises BadConfig naming the file that can't be used."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    files: tuple[tuple[str, str, Callable[[], None]], ...] = (
-        (
-            "syslog_tls_certificate", settings.syslog_tls_certificate,
-            lambda: context.load_cert_chain(settings.syslog_tls_certificate, settings.syslog_tls_key or None),
-        ),
-        (
-            "syslog_tls_client_ca", settings.syslog_tls_client_ca,
-            lambda: context.load_verify_locations(settings.syslog_tls_client_ca),
-        ),
-    )  # fmt: skip
-    for setting, path, load in files:
-        if not path and setting == "syslog_tls_client_ca":
-            continue
-        try:
-            load()
-        except (OSError, ssl.SSLError) as error:
-            raise BadConfig(f"{path!r} can't be used (setting receive.{setting}): {error}") from None
-    if settings.syslog_tls_client_ca:
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
+def _files(settings: Receive) -> tls.Files:
+    return tls.Files(
+        setting="receive.syslog_tls_certificate",
+        certificate=settings.syslog_tls_certificate,
+        key=settings.syslog_tls_key,
+        clients=settings.syslog_tls_client_ca,
+    )
+
+
+def _sender(transport: asyncio.Transport) -> str:
+    """Name whoever holds the certificate that was shown: a host, else the common name; empty without one."""
+    shown = transport.get_extra_info("peercert") or {}
+    hosts = [value for kind, value in shown.get("subjectAltName", ()) if kind == "DNS"]
+    common = [value for part in shown.get("subject", ()) for name, value in part if name == "commonName"]
+    return next(iter([*hosts, *common]), "")

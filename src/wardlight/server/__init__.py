@@ -60,6 +60,7 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
                 yield
 
     app = FastAPI(title="Wardlight", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.certificate = ground.certificate
     app.add_exception_handler(Problem, _told)
     for wing in wings:
         for router in wing.routers:

@@ -13,12 +13,13 @@ from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCol
 from wardlight import __version__
 from wardlight.alertmanager import Outbox
 from wardlight.clock import Clock
-from wardlight.config import Settings
+from wardlight.config import Server, Settings
 from wardlight.store import LogStore, owner
 from wardlight.store.disk import FreeBytes
 from wardlight.store.embedded import EmbeddedStore
 from wardlight.store.keeper import free_bytes
 from wardlight.store.state import State
+from wardlight.tls import Certificate, Files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class Ground:
     outbox: Outbox
     free: FreeBytes
     running: owner.Running
+    certificate: Certificate | None
+    """What HTTPS shows; None: no TLS."""
 
 
 @dataclass(kw_only=True)
@@ -53,6 +56,7 @@ def lay(settings: Settings, data: Path, clock: Clock, opened: ExitStack) -> Grou
     state = State(data / "state.db")
     opened.callback(state.close)
     registry = _registry()
+    certificate = _certificate(settings.server)
     return Ground(
         settings=settings,
         data=data,
@@ -63,8 +67,16 @@ def lay(settings: Settings, data: Path, clock: Clock, opened: ExitStack) -> Grou
         state=state,
         outbox=Outbox(settings.stack.alertmanager_url, registry),
         free=free_bytes(data),
-        running=owner.Running.at(settings.server.listen),
+        running=owner.Running.at(settings.server.listen, settings.server.certificate),
+        certificate=certificate,
     )
+
+
+def _certificate(server: Server) -> Certificate | None:
+    """Read the certificate that the settings name."""
+    if not server.certificate:
+        return None
+    return Certificate(Files(setting="server.certificate", certificate=server.certificate, key=server.key))
 
 
 def _engine(settings: Settings, data: Path) -> LogStore:

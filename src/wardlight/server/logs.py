@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from wardlight.store.commit import Fresh, GroupCommit, Pace
 from wardlight.store.journal import Journal
 from wardlight.store.keeper import Keeper
 from wardlight.store.stats import measure
+from wardlight.tls import expose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,17 +55,6 @@ def build(ground: Ground, audit: Audit) -> Logs:
     )  # fmt: skip
     backups = Backups(ground.data, ground.engine, ground.state, clock, commits.settle)
 
-    @asynccontextmanager
-    async def listening() -> AsyncIterator[None]:
-        async with AsyncExitStack() as listeners:
-            for listener in (
-                SyslogServer(sink, settings.receive, clock),
-                OtlpGrpcServer(sink, settings.receive, clock),
-            ):
-                listeners.push_async_callback(listener.close)
-                await listener.start()
-            yield
-
     wing = Wing(
         routers=[
             *(door.router(sink, settings.receive, clock) for door in (ingest, lines, elasticsearch)),
@@ -74,9 +64,27 @@ def build(ground: Ground, audit: Audit) -> Logs:
                 lambda: measure(store, settings, ground.free(), clock.now_ns()), backups, commits, ground.running.key
             ),
         ],
-        running=[keeper.running, ground.outbox.running, ruler.running, listening],
+        running=[keeper.running, ground.outbox.running, ruler.running, _listening(ground, sink)],
     )
     return Logs(store=store, commits=commits, queries=queries, wing=wing)
+
+
+def _listening(ground: Ground, sink: Sink) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Make the listeners beside HTTP."""
+    receive, https = ground.settings.receive, ground.certificate
+    syslog = SyslogServer(sink, receive, ground.clock)
+    grpc = OtlpGrpcServer(sink, receive, ground.clock, files=https.files if https else None)
+    expose([one for one in (https, syslog.certificate) if one], ground.registry)
+
+    @asynccontextmanager
+    async def listening() -> AsyncIterator[None]:
+        async with AsyncExitStack() as listeners:
+            for listener in (syslog, grpc):
+                listeners.push_async_callback(listener.close)
+                await listener.start()
+            yield
+
+    return listening
 
 
 def _commits(ground: Ground, books: Books) -> GroupCommit:

@@ -21,11 +21,16 @@ class Running(msgspec.Struct, frozen=True):
 
     url: str
     key: str
+    certificate: str = ""
+    """File of the certificate that it shows, the only one to trust; empty: no TLS."""
 
     @classmethod
-    def at(cls, listen: str) -> Running:
-        """Invent the key of a server that listens on `HOST:PORT`."""
-        return cls(f"http://{listen}", secrets.token_urlsafe(32))
+    def at(cls, listen: str, certificate: str = "") -> Running:
+        """Invent the key of a server that listens on `HOST:PORT`; it is reached from this machine only."""
+        host, _, port = listen.rpartition(":")
+        host = "127.0.0.1" if host in ("", "0.0.0.0", "[::]", "*") else host  # noqa: S104 -- compared, not bound
+        scheme = "https" if certificate else "http"
+        return cls(f"{scheme}://{host}:{port}", secrets.token_urlsafe(32), certificate)
 
 
 @contextmanager
