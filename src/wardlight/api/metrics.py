@@ -82,10 +82,8 @@ class Prometheus:
     async def _sent(self, path: str, form: dict[str, list[str]]) -> bytes:
         url = f"{self._base}/api/v1/{path}"
         # Prometheus takes label values by GET only; a question may be longer than an address.
-        if path.startswith("label/"):
-            asking = self._client.stream("GET", url, params=form)
-        else:
-            asking = self._client.stream("POST", url, data=form)
+        by_get = path.startswith("label/")
+        asking = self._client.stream("GET", url, params=form) if by_get else self._client.stream("POST", url, data=form)
         async with asking as answer:
             body = bytearray()
             async for chunk in answer.aiter_bytes():
