@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
+import trustme
 from grpc import aio
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from prometheus_client import CollectorRegistry, generate_latest
@@ -21,7 +22,7 @@ from wardlight.audit.projection import Projection
 from wardlight.audit.trail import Trail
 from wardlight.clock import SystemClock
 from wardlight.config import Receive
-from wardlight.problems import BadConfig, Busy, Problem, Unavailable
+from wardlight.problems import BadConfig, Busy, Problem, Unauthenticated, Unavailable
 from wardlight.receive import syslog_server
 from wardlight.receive.books import Books
 from wardlight.receive.otlp_grpc import OtlpGrpcServer
@@ -30,6 +31,7 @@ from wardlight.receive.syslog_server import SyslogServer
 from wardlight.store.commit import Fresh, GroupCommit, Pace
 from wardlight.store.embedded import EmbeddedStore
 from wardlight.store.journal import Journal
+from wardlight.tls import Files
 
 EXPORT = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
@@ -256,3 +258,69 @@ async def test_grpc_refuses_what_is_too_large(behind: Behind, call: Caller, comp
 def test_without_sign_in_grpc_listens_on_loopback_only(behind: Behind) -> None:
     with pytest.raises(BadConfig, match="loopback"):
         OtlpGrpcServer(behind.sink, Receive(otlp_grpc="0.0.0.0:4317"), SystemClock())
+
+
+@pytest_asyncio.fixture
+async def guarded(behind: Behind, tmp_path: Path) -> AsyncIterator[tuple[OtlpGrpcServer, bytes]]:
+    """A server on all addresses, with TLS, that knows one token; and the authority of its certificate."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+
+    def authorise(header: str) -> None:
+        if header != "Bearer good":
+            raise Unauthenticated("sign in first, or send a token")
+
+    server = OtlpGrpcServer(
+        behind.sink,
+        Receive(otlp_grpc="0.0.0.0:0"),
+        SystemClock(),
+        files=Files(setting="server.certificate", certificate=str(tmp_path / "server.pem")),
+        authorise=authorise,
+    )
+    await server.start()
+    yield server, authority.cert_pem.bytes()
+    await server.close()
+
+
+async def over_tls(port: int, authority: bytes, token: str) -> ExportLogsServiceResponse:
+    credentials = grpc.ssl_channel_credentials(authority)
+    async with aio.secure_channel(f"127.0.0.1:{port}", credentials, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        call = channel.unary_unary(EXPORT)
+        metadata = (("authorization", token),)
+        return ExportLogsServiceResponse.FromString(await call(otlp("a"), timeout=10, metadata=metadata))
+
+
+async def test_beyond_loopback_grpc_is_taken_over_tls_with_a_token(
+    behind: Behind, guarded: tuple[OtlpGrpcServer, bytes]
+) -> None:
+    server, authority = guarded
+    assert await over_tls(server.port, authority, "Bearer good") == ExportLogsServiceResponse()
+    assert await behind.lines() == ["a"]
+
+
+async def test_grpc_without_a_good_token_is_unauthenticated(
+    behind: Behind, guarded: tuple[OtlpGrpcServer, bytes]
+) -> None:
+    server, authority = guarded
+    with pytest.raises(aio.AioRpcError) as caught:
+        await over_tls(server.port, authority, "Bearer bad")
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert await behind.lines() == []
+
+
+async def test_grpc_shows_a_new_certificate_to_the_next_caller(
+    guarded: tuple[OtlpGrpcServer, bytes], tmp_path: Path
+) -> None:
+    server, _ = guarded
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    assert await over_tls(server.port, authority.cert_pem.bytes(), "Bearer good") == ExportLogsServiceResponse()
+
+
+async def test_grpc_over_tls_is_not_spoken_in_clear(guarded: tuple[OtlpGrpcServer, bytes]) -> None:
+    server, _ = guarded
+    caller = Caller(server.port)
+    with pytest.raises(aio.AioRpcError):
+        await caller(otlp("a"))
+    await caller.channel.close()

@@ -51,9 +51,9 @@ class Door:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports['8480']}"
 
-    def records(self, count: int) -> list[dict[str, Any]]:
+    def records(self, count: int, seconds: float = _WAIT) -> list[dict[str, Any]]:
         """Wait for so many records and return them, the oldest first, with their labels as a dictionary."""
-        until = time.monotonic() + _WAIT
+        until = time.monotonic() + seconds
         rows: list[dict[str, Any]] = []
         while len(rows) < count and time.monotonic() < until:
             rows = self.store.select("SELECT * FROM logs ORDER BY ts, body").to_pylist()
@@ -105,6 +105,18 @@ class Certificates:
             blob.write_to_path(files["sender.pem"], append=True)
         sender.private_key_pem.write_to_path(files["sender.key"])
         return Certificates(files)
+
+    def put_foreign_sender(self) -> None:
+        """Give the sender a certificate of the same name from somebody else's authority."""
+        foreign = trustme.CA().issue_cert("sender.example")
+        foreign.private_key_pem.write_to_path(self.files["sender.key"])
+        foreign.cert_chain_pems[0].write_to_path(self.files["sender.pem"])
+
+    def renew_server(self) -> None:
+        """Exchange the server's certificate for one of another authority."""
+        issued = trustme.CA().issue_cert("127.0.0.1")
+        issued.private_key_pem.write_to_path(self.files["syslog.key"])
+        issued.cert_chain_pems[0].write_to_path(self.files["syslog.pem"])
 
     def client(self, *, with_own: bool) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.files["server-ca.pem"])

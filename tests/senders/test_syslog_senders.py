@@ -51,7 +51,7 @@ def test_pythons_handler_sends_over_udp(door: Door) -> None:
     assert row["attributes"]["procid"].isdigit()
 
 
-def run_rsyslog(door: Door, output: str, *messages: str) -> None:
+def run_rsyslog(door: Door, output: str, *messages: str, seconds: float = 20) -> None:
     """Run an rsyslog of our own, feed it over a socket of its own, and stop it when it has sent everything."""
     directory = door.directory / "rsyslog"
     directory.mkdir()
@@ -64,7 +64,7 @@ def run_rsyslog(door: Door, output: str, *messages: str) -> None:
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment()) as process:
         try:
             send_lines(port, messages)
-            door.records(len(messages))
+            door.records(len(messages), seconds)
         finally:
             process.terminate()
             assert process.stderr
@@ -92,6 +92,16 @@ def test_rsyslog_forwards_over_tls_with_its_certificate(door: Door) -> None:
     rows = door.records(5)
     assert [row["body"] for row in rows] == [f"staff Müller, try {at}" for at in range(5)]
     assert {(row["labels"]["host_name"], row["labels"]["kind"]) for row in rows} == {("ward-3", "security")}
+    assert {row["attributes"]["sender"] for row in rows} == {"sender.example"}
+
+
+@pytest.mark.stack
+@pytest.mark.skipif(not (RSYSLOGD and plugin("lmnsd_gtls")), reason="rsyslog with rsyslog-gnutls isn't here")
+def test_rsyslog_with_a_foreign_certificate_is_not_let_in(door: Door) -> None:
+    door.certificates.put_foreign_sender()
+    with pytest.raises(AssertionError, match="assert 0 == 1"):
+        run_rsyslog(door, door.documented("rsyslog over TLS"), MESSAGES[0], seconds=5)
+    assert door.counter("wardlight_receive_bytes_total") == 0
 
 
 @pytest.mark.stack
@@ -116,8 +126,10 @@ def test_over_tls_messages_are_counted_octets(door: Door) -> None:
         assert {row["body"] for row in door.records(2)} == {"with\nline end", "second"}
 
 
-def test_over_tls_a_sender_without_a_certificate_is_not_let_in(door: Door) -> None:
-    context = door.certificates.client(with_own=False)
+@pytest.mark.parametrize("shown", ["none", "foreign"])
+def test_over_tls_only_senders_with_a_certificate_of_the_authority_are_let_in(door: Door, shown: str) -> None:
+    door.certificates.put_foreign_sender()
+    context = door.certificates.client(with_own=shown == "foreign")
     with (
         socket.create_connection(("127.0.0.1", door.ports["6514"]), 5) as raw,
         suppress(ssl.SSLError, ConnectionError),  # or a clean end: as the handshake's last words come late
@@ -127,6 +139,28 @@ def test_over_tls_a_sender_without_a_certificate_is_not_let_in(door: Door) -> No
         assert tls.recv(1) == b""
     time.sleep(0.2)
     assert door.counter("wardlight_receive_bytes_total") == 0
+
+
+def test_over_tls_the_certificate_says_who_sends_whatever_the_message_claims(door: Door) -> None:
+    with (
+        socket.create_connection(("127.0.0.1", door.ports["6514"]), 5) as raw,
+        door.certificates.client(with_own=True).wrap_socket(raw, server_hostname="127.0.0.1") as tls,
+        socket.create_connection(("127.0.0.1", door.ports["5514"]), 5) as plain,
+    ):
+        tls.sendall(b'<34>1 - pacs a - - [sender sender="pacs"] over TLS\n')
+        plain.sendall(b"<34>1 - pacs a - - - over TCP\n")
+        found = {row["body"]: row["attributes"].get("sender") for row in door.records(2)}
+    assert found == {"over TLS": "sender.example", "over TCP": None}
+
+
+def test_over_tls_a_new_certificate_is_shown_from_the_next_connection_on(door: Door) -> None:
+    context = door.certificates.client(with_own=True)
+    door.certificates.renew_server()
+    with (
+        socket.create_connection(("127.0.0.1", door.ports["6514"]), 5) as raw,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        context.wrap_socket(raw, server_hostname="127.0.0.1")
 
 
 def test_what_a_connection_leaves_unfinished_is_kept(door: Door) -> None:
