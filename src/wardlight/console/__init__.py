@@ -9,6 +9,7 @@ from wardlight.console.audit import router as audit_router
 from wardlight.console.heartbeats import router as heartbeats_router
 from wardlight.console.incidents import Desk
 from wardlight.console.incidents import router as incidents_router
+from wardlight.console.logs import router as logs_router
 from wardlight.console.maintenance import router as maintenance_router
 from wardlight.console.oncall import router as oncall_router
 from wardlight.console.overview import Overview
@@ -20,6 +21,7 @@ __all__ = [
     "audit_router",
     "heartbeats_router",
     "incidents_router",
+    "logs_router",
     "maintenance_router",
     "oncall_router",
     "router",

@@ -58,6 +58,11 @@ def back(path: str, form: Form, pages: str) -> RedirectResponse:
     return answer
 
 
+def leads(path: str) -> RedirectResponse:
+    """Lead on to a page after a form."""
+    return RedirectResponse(path, HTTPStatus.SEE_OTHER, HEADERS)
+
+
 def _must_be_from_here(request: Request) -> None:
     origin = request.headers.get("origin")
     elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from wardlight import __version__
 from wardlight.console import assets, words
 from wardlight.console.overview import Overview
 from wardlight.console.snapshot import Away
 from wardlight.console.verdict import verdict
+from wardlight.query.format import quote
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -25,10 +28,15 @@ HEADERS = {
 PAGES = (
     ("/", "Overview"),
     ("/incidents", "Incidents"),
+    ("/logs", "Logs"),
+    ("/users", "Users"),
+    ("/security", "Security"),
+    ("/errors", "Errors"),
     ("/oncall", "On call"),
     ("/maintenance", "Maintenance"),
     ("/heartbeats", "Heartbeats"),
     ("/audit", "Audit trail"),
+    ("/settings", "Settings"),
 )
 """What each page leads to."""
 
@@ -65,7 +73,16 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals |= {"static": assets.assets().address, "version": __version__, "pages": PAGES}
+    found.globals |= {
+        "static": assets.assets().address, "version": __version__, "pages": PAGES,
+        "zone": Markup('<span class="zone">UTC</span>'), "trace_address": _trace_address,
+    }  # fmt: skip
     found.tests["away"] = lambda it: isinstance(it, Away)
     found.filters |= words.FILTERS
     return found
+
+
+def _trace_address(trace: str) -> str:
+    """Lead to the lines of a trace."""
+    query = f'{{kind=~".+"}} | trace_id={quote(trace)}'
+    return f"/logs?{urlencode({'query': query, 'since': '24h'})}"

@@ -99,6 +99,15 @@ def iso(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}Z"
 
 
+def iso_exact(at: datetime) -> str:
+    """Write a moment for machines, to the millisecond.
+
+    >>> iso_exact(datetime(2026, 1, 1, 12, 0, 0, 5999))
+    '2026-01-01T12:00:00.005Z'
+    """
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
 def visible(text: str) -> str:
     r"""Make characters seen that would act instead: controls but tab and line feed, and what turns the writing.
 
@@ -139,6 +148,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "since": since,
     "clock": clock,
     "iso": iso,
+    "iso_exact": iso_exact,
     "visible": visible,
     "points": points,
 }

@@ -12,13 +12,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 
-from wardlight import __version__, console
+from wardlight import __version__
 from wardlight.clock import Clock, SystemClock
 from wardlight.config import Settings
-from wardlight.console import Overview
 from wardlight.problems import Problem
-from wardlight.server import alerts, changes, logs, trail
-from wardlight.server.ground import Wing, lay
+from wardlight.server import alerts, changes, logs, pages, trail
+from wardlight.server.ground import lay
 from wardlight.store import Limits, LogStore, owner
 from wardlight.store.restore import refuse_unfinished
 
@@ -44,8 +43,7 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
     logged = logs.build(ground, audited)
     alerted = alerts.build(ground, audited)
     told = changes.build(ground, logged.commits)
-    overview = Overview(settings.stack.prometheus_url, alerted.incidents, logged.store, clock)
-    seen = Wing(routers=[console.router(overview)], closing=[overview.aclose])
+    seen = pages.build(ground, logged, alerted)
     wings = (logged.wing, alerted.wing, audited.wing, told, seen)
 
     @asynccontextmanager
