@@ -1,14 +1,17 @@
 """Dashboards as code: `built` composes them all, one module each, as the JSON that Grafana and the console's viewer read.
 
-`asked` writes queries, `looks` says how values look, `panels` makes panels, `board` puts them together.
+`asked` writes queries, `looks` says how values look, `panels` makes panels, `board` puts them together; `vital` has the
+panels that several boards show.
 """
 
 from __future__ import annotations
 
-from wardlight.dashboards import system
+from wardlight.dashboards import errors, lines, performance, system, users
 from wardlight.dashboards.board import Json
+from wardlight.dashboards.homes import administrators, developers, privacy, support
 
-BOARDS = (system,)
+BOARDS = (system, users, performance, errors, lines, administrators, support, developers, privacy)
+"""In the order in which people want to read them."""
 
 
 def built() -> dict[str, Json]:

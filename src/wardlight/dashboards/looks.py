@@ -20,6 +20,8 @@ Marks = tuple[tuple[float | None, str], ...]
 
 PLAIN: Marks = ((None, "blue"),)
 UP: Marks = ((None, "red"), (1, "green"))
+ANY: Marks = ((None, "green"), (1, "red"))
+"""One is one too many."""
 MOMENT_MS = 600_000
 """So long a stretch of logs a link shows, around the moment."""
 

@@ -26,6 +26,7 @@ from grafana_foundation_sdk.models.common import (
     BarGaugeDisplayMode,
     BigValueColorMode,
     BigValueGraphMode,
+    GraphDrawStyle,
     GraphThresholdsStyleMode,
     LegendDisplayMode,
     LegendPlacement,
@@ -86,17 +87,22 @@ def bars(
 
 def graph(
     title: str, says: str, *queries: Query, unit: str = "short", marks: Marks | None = None, most: float | None = None,
-    least: float | None = 0, stacked: bool = False, width: int = 12, kind: str = "application|error|security",
-    search: str = "",
+    least: float | None = 0, stacked: bool = False, counts: bool = False, width: int = 12,
+    kind: str = "application|error|security", search: str = "",
 ) -> Panel:  # fmt: skip
-    """Show courses over time; a click on a point leads to the logs of that moment, of `kind` (a regular expression)."""
+    """Show courses over time, or with `counts` how many there were in each stretch of it.
+
+    A click on a point leads to the logs of that moment, of `kind` (a regular expression) and with `search` in them.
+    """
     panel = _start(timeseries.Panel(), title, says, queries, unit=unit, marks=marks or PLAIN, size=(width, 8))
     panel = panel.line_width(1).fill_opacity(40 if stacked else 10).show_points(VisibilityMode.NEVER)
     panel = panel.data_links([to_logs(kind, search)])
     legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
     panel = panel.legend(legend.show_legend(True).calcs([]))
     panel = panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
-    if stacked:
+    if counts:
+        panel = panel.draw_style(GraphDrawStyle.BARS).fill_opacity(80)
+    if stacked or counts:
         panel = panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL).group("A"))
     if marks:
         panel = panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.LINE))
@@ -124,7 +130,10 @@ def listing(
     title: str, says: str, columns: Mapping[str, tuple[Query, str]], *, by: Mapping[str, str], width: int = 12,
     height: int = 8,
 ) -> Panel:  # fmt: skip
-    """Show a table now: a line for each set of the labels `by` (label to heading), a column for each query, with its unit."""
+    """Show a table now: a line for each set of the labels `by` (label to heading), a column for each query and its unit.
+
+    A column without a unit is not shown: its query only says which lines there are.
+    """
     panel = table.Panel().title(title).description(says).datasource(METRICS).span(width).height(height)
     renamed, order, hidden = dict(by), {name: at for at, name in enumerate(by)}, {"Time": True}
     for at, (heading, (query, unit)) in enumerate(columns.items()):
@@ -175,6 +184,8 @@ def _start(
 ) -> _P:  # fmt: skip
     """Do what all panels of values need."""
     panel = panel.title(title).description(says).datasource(queries[0].source).unit(unit)
+    if now and unit == "short":  # a count; Prometheus extrapolates an increase to fractions
+        panel = panel.decimals(0)
     panel = panel.span(size[0]).height(size[1]).thresholds(thresholds(marks))
     for ref, query in zip(ascii_uppercase, queries, strict=False):
         panel = panel.with_target(query.metric(ref, now=now))
@@ -183,7 +194,8 @@ def _start(
 
 def _last(panel: _Of) -> _Of:
     """Reduce every series to its last value."""
-    return panel.reduce_options(common.ReduceDataOptions().values(values=False).calcs(["lastNotNull"]).fields(""))
+    last = common.ReduceDataOptions().values(values=False).calcs(["lastNotNull"]).fields("")
+    return panel.reduce_options(last)
 
 
 def _named(heading: str) -> MatcherConfig:

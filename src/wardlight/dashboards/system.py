@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from wardlight.dashboards.asked import APP, STREAMS, logs, metric, zero
+from wardlight.dashboards import vital
+from wardlight.dashboards.asked import metric
 from wardlight.dashboards.board import Json, Row, board
-from wardlight.dashboards.looks import READABLE, SOUND, UP, YES, above, below
-from wardlight.dashboards.panels import Panel, alerts, bars, dial, graph, log, number, states
+from wardlight.dashboards.looks import UP, YES, above, below
+from wardlight.dashboards.panels import Panel, alerts, bars, dial, graph, number, states
 
-FIRING = 'ALERTS{alertstate="firing",alertname!="Watchdog"}'
 DISKS = 'fstype!~"tmpfs|ramfs|overlay|squashfs"'
 
 
@@ -19,7 +19,7 @@ def built() -> Json:
         "Is everything up, and does anything run short?",
         [
             Row("Now", [*_now(), *_parts()]),
-            Row("Machine", _machine()),
+            Row("Machine", [*machine(), *_over_time()]),
             Row("Database", _database()),
             Row("Logs", _logs()),
         ],
@@ -27,32 +27,11 @@ def built() -> Json:
 
 
 def _now() -> list[Panel]:
-    return [
-        number(
-            "Application", "Whether every instance of the application answers Prometheus.",
-            metric(f"min(up{{{APP}}})"), marks=UP, named=YES,
-        ),
-        number(
-            "Database", "Whether its exporter can connect to the database.",
-            metric('min(pg_up{job="postgres"})'), marks=UP, named=YES,
-        ),
-        number(
-            "Patient records", "Whether a synthetic patient's record can be read through the application, as people would.",
-            metric('min(probe_success{job="canary"})'), marks=UP, named=READABLE,
-        ),
-        number(
-            "Audit trail", "Whether audit events are being recorded in the ledger.",
-            metric("min(wardlight_ledger_recording)"), marks=UP, named=SOUND,
-        ),
-        number(
-            "Alerts firing", "How many alerts fire now, without the one that always does.",
-            metric(zero(f"count({FIRING})")), marks=above(1, 5),
-        ),
-        number(
-            "Open incidents", "Incidents that nobody has resolved; each is in the console.",
-            metric(zero('sum(wardlight_incidents{state=~"open|acknowledged"})')), marks=above(1, 5),
-        ),
-    ]  # fmt: skip
+    database = number(
+        "Database", "Whether its exporter can connect to the database.",
+        metric('min(pg_up{job="postgres"})'), marks=UP, named=YES,
+    )  # fmt: skip
+    return [vital.application(), database, vital.records(), vital.trail(), vital.firing(), vital.incidents()]
 
 
 def _parts() -> list[Panel]:
@@ -69,7 +48,8 @@ def _parts() -> list[Panel]:
     ]  # fmt: skip
 
 
-def _machine() -> list[Panel]:
+def machine() -> list[Panel]:
+    """Show what of the machine is taken."""
     memory = "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes"
     disks = f"node_filesystem_size_bytes{{{DISKS}}}"
     return [
@@ -86,6 +66,11 @@ def _machine() -> list[Panel]:
             metric(f"max by (mountpoint) (1 - node_filesystem_avail_bytes{{{DISKS}}} / {disks})", "{{mountpoint}}"),
             unit="percentunit", marks=above(0.8, 0.92), most=1, width=8, height=6,
         ),
+    ]  # fmt: skip
+
+
+def _over_time() -> list[Panel]:
+    return [
         graph(
             "Processors over time", "What the processors do: work of programs, of the system, waiting for disks, taken by others.",
             metric('avg by (mode) (rate(node_cpu_seconds_total{mode!~"idle|guest.*"}[$__rate_interval]))', "{{mode}}"),
@@ -138,21 +123,9 @@ def _database() -> list[Panel]:
 
 
 def _logs() -> list[Panel]:
-    return [
-        graph(
-            "Records received", "Log records that arrive a second, by kind; a gap means that a sender is silent.",
-            metric("sum by (kind) (rate(wardlight_receive_records_total[$__rate_interval]))", "{{kind}}"),
-            unit="cps", stacked=True,
-        ),
-        graph(
-            "Warnings and errors", "How many lines say that something is wrong, by level.",
-            logs(
-                f'sum by (level) (count_over_time({{{STREAMS},level=~"warn|error|fatal"}} [$__interval]))', "{{level}}"
-            ),
-            stacked=True,
-        ),
-        log(
-            "Latest warnings and errors", "The newest lines that say that something is wrong.",
-            logs(f'{{{STREAMS},level=~"warn|error|fatal"}}'),
-        ),
-    ]  # fmt: skip
+    received = graph(
+        "Records received", "Log records that arrive a second, by kind; a gap means that a sender is silent.",
+        metric("sum by (kind) (rate(wardlight_receive_records_total[$__rate_interval]))", "{{kind}}"),
+        unit="cps", stacked=True,
+    )  # fmt: skip
+    return [received, vital.troubles(), vital.latest()]
