@@ -26,7 +26,7 @@ class Principal:
     """For a machine that sends: the one service whose records it may send; empty: any."""
 
 
-OPEN = Principal(name="local", rights=frozenset(Right), sight=Sight(), roles=tuple(Role), way="open")
+OPEN = Principal(name="local", rights=frozenset(Right) - {Right.OWN}, sight=Sight(), roles=tuple(Role), way="open")
 """Whoever reaches a house without sign-in, which listens on loopback only."""
 
 
@@ -36,3 +36,9 @@ def principal(request: HTTPConnection) -> Principal:
     if not isinstance(found, Principal):
         raise Unauthenticated("sign in first, or send a token")
     return found
+
+
+def actor(request: HTTPConnection, given: str) -> str:
+    """Say who does something: whoever has signed in; where nobody needs to, and for the owner, the name that is given."""
+    found = principal(request)
+    return found.name if found.way in ("session", "token") else given

@@ -27,6 +27,8 @@ class Right(StrEnum):
     """Send records: for machines."""
     PING = "ping"
     """Report to a heartbeat, send alerts: for machines."""
+    OWN = "own"
+    """What the owner of the data directory may, and no role: backups to anywhere, dead letters, replays."""
 
 
 class Role(StrEnum):
