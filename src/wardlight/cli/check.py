@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
+from wardlight import strength
 from wardlight.cli import options
+from wardlight.config import load, place
 from wardlight.incidents.model import SEVERITIES
 from wardlight.problems import BadConfig
 
@@ -16,6 +18,24 @@ from wardlight.problems import BadConfig
 @click.group()
 def check() -> None:
     """Say what is wrong with files, before they are used."""
+
+
+@check.command()
+@click.argument("file", required=False, type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@options.data
+def settings(file: Path | None, data: Path) -> None:
+    """Check the settings: FILE, or wardlight.toml of the data directory, and the environment.
+
+    What is wrong, and what is too weak to start with, is said with its line. Exits with 0 only if nothing is, else with
+    78. What only deserves a thought is said too.
+    """
+    path = file or data / "wardlight.toml"
+    found = list(strength.weaknesses(load(path)))
+    for one in found:
+        click.echo(f"{place(one.setting, path)}: {'' if one.grave else 'warning: '}{one.sentence}", err=True)
+    if any(one.grave for one in found):
+        sys.exit(BadConfig.exit_code)
+    click.echo(f"{path}: all well")
 
 
 @check.command()
