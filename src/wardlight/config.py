@@ -159,6 +159,27 @@ class Ledger(Section, frozen=True):
     """URL of an RFC 3161 service that stamps a checkpoint every day; empty: none."""
 
 
+class Access(Section, frozen=True):
+    """Who gets in."""
+
+    idle_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 15
+    """Minutes without doing anything after which somebody is signed out."""
+    session_hours: Annotated[int, msgspec.Meta(ge=1, le=168)] = 12
+    """Hours after which everybody signs in anew, whatever they do."""
+    breached_passwords: str = ""
+    """File of SHA-1 hashes of passwords that are known to thieves, sorted, as Have I Been Pwned has it; empty: none."""
+    oidc_issuer: str = ""
+    """Address of the OpenID Connect provider, as `https://login.example/realms/clinic`; empty: local accounts only."""
+    oidc_client_id: str = ""
+    """The name by which it knows Wardlight."""
+    oidc_client_secret_file: str = ""
+    """File with the client's secret; empty: a public client, with PKCE alone."""
+    oidc_roles_claim: str = "roles"
+    """The claim with somebody's roles or groups; dots lead inside, as `realm_access.roles`."""
+    oidc_roles: tuple[str, ...] = ()
+    """What its values mean, as `wardlight-support = support`; who has none of them doesn't get in."""
+
+
 class Stack(Section, frozen=True):
     """The parts beside the server. An address means: it runs elsewhere; empty: `wardlight up` starts it."""
 
@@ -219,6 +240,7 @@ class Settings(Section, frozen=True):
     rules: Rules = Rules()
     retention: Retention = Retention()
     ledger: Ledger = Ledger()
+    access: Access = Access()
     stack: Stack = Stack()
     platform: Platform = Platform()
     demo: Demo = Demo()
