@@ -28,6 +28,8 @@ COMMANDS = {
     "heartbeats": ("wardlight.cli.heartbeats:heartbeats", "List jobs that say that they ran; add, pause, remove them."),
     "maintenance": ("wardlight.cli.maintenance:maintenance", "Announce windows in which alerts are silenced."),
     "deploy": ("wardlight.cli.deploy:deploy", "Tell that a version of a service was deployed."),
+    "dashboards": ("wardlight.cli.dashboards:dashboards", "Write the dashboards as files."),
+    "grafana": ("wardlight.cli.grafana:grafana", "Bring the dashboards to a Grafana that runs elsewhere."),
     "demo": ("wardlight.cli.demo:demo", "Break and mend the demo clinic."),
 }
 """Name: where it is (`module:object`), and its line in the help."""

@@ -37,7 +37,7 @@ from grafana_foundation_sdk.models.common import (
     VisibilityMode,
     VizOrientation,
 )
-from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue, MatcherConfig
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
@@ -142,7 +142,7 @@ def listing(
         value = f"Value #{ref}" if len(columns) > 1 else "Value"
         renamed[value], order[value] = heading, len(by) + at
         if unit:
-            panel = panel.with_override(_named(heading), [DynamicConfigValue(id_val="unit", value=unit)])
+            panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="unit", value=unit)])
         else:
             hidden[value] = True
     arranged = {"excludeByName": hidden, "indexByName": order, "renameByName": renamed}
@@ -196,7 +196,3 @@ def _last(panel: _Of) -> _Of:
     """Reduce every series to its last value."""
     last = common.ReduceDataOptions().values(values=False).calcs(["lastNotNull"]).fields("")
     return panel.reduce_options(last)
-
-
-def _named(heading: str) -> MatcherConfig:
-    return MatcherConfig(id_val="byName", options=heading)
