@@ -6,6 +6,7 @@ the page of the audit trail, `incidents` those of incidents, `oncall`, `maintena
 """
 
 from wardlight.console.audit import router as audit_router
+from wardlight.console.errors import router as errors_router
 from wardlight.console.heartbeats import router as heartbeats_router
 from wardlight.console.incidents import Desk
 from wardlight.console.incidents import router as incidents_router
@@ -14,15 +15,22 @@ from wardlight.console.maintenance import router as maintenance_router
 from wardlight.console.oncall import router as oncall_router
 from wardlight.console.overview import Overview
 from wardlight.console.pages import router
+from wardlight.console.security import Guard
+from wardlight.console.security import router as security_router
+from wardlight.console.users import router as users_router
 
 __all__ = [
     "Desk",
+    "Guard",
     "Overview",
     "audit_router",
+    "errors_router",
     "heartbeats_router",
     "incidents_router",
     "logs_router",
     "maintenance_router",
     "oncall_router",
     "router",
+    "security_router",
+    "users_router",
 ]

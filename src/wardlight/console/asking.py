@@ -35,7 +35,9 @@ class Asking:
     def __init__(self, queries: QueryService, request: HTTPConnection) -> None:
         self.who = asker(request)
         self._queries = queries
-        self._reader = Reader(self.who.name, f"console:{secrets.token_hex(8)}")
+        self._reader = Reader(
+            self.who.name, f"console:{secrets.token_hex(8)}", sight=self.who.sight, address=self.who.address
+        )
 
     def lines(self, query: str, start: int, end: int, limit: int) -> list[Entry]:
         """List the newest lines, the newest first."""

@@ -43,8 +43,8 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
     logged = logs.build(ground, audited)
     alerted = alerts.build(ground, audited)
     told = changes.build(ground, logged.commits)
-    seen = pages.build(ground, logged, alerted)
-    wings = (logged.wing, alerted.wing, audited.wing, told, seen)
+    seen = pages.build(ground, audited, logged, alerted, told)
+    wings = (logged.wing, alerted.wing, audited.wing, told.wing, seen)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

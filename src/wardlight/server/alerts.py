@@ -26,6 +26,7 @@ class Alerts:
     """The parts that other wings need."""
 
     incidents: Incidents
+    escalation: Escalation
     wing: Wing
 
 
@@ -59,4 +60,4 @@ def build(ground: Ground, audit: Audit) -> Alerts:
         ],
         running=[watch.running, escalation.running],
     )
-    return Alerts(incidents=kept, wing=wing)
+    return Alerts(incidents=kept, escalation=escalation, wing=wing)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from wardlight import console
 from wardlight.alertmanager import Silences
 from wardlight.api import changes, heartbeats
@@ -13,7 +15,15 @@ from wardlight.server.ground import Ground, Wing
 from wardlight.store.commit import GroupCommit
 
 
-def build(ground: Ground, commits: GroupCommit) -> Wing:
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """The parts that other wings need."""
+
+    deployments: Deployments
+    wing: Wing
+
+
+def build(ground: Ground, commits: GroupCommit) -> Told:
     """Open what is told to us; what comes of it is logged beside everything else."""
     stack, clock, registry = ground.settings.stack, ground.clock, ground.registry
     log = OwnLog(commits, ground.settings.receive, clock, registry)
@@ -30,12 +40,13 @@ def build(ground: Ground, commits: GroupCommit) -> Wing:
         ground.opened.callback(grafana.close)
     keeper = Keeper(windows, silences, grafana, clock, registry=registry, log=log)
     deployments = Deployments(ground.state, clock, registry=registry, log=log)
-    return Wing(
+    wing = Wing(
         routers=[
-            heartbeats.router(beats, watch, log, registry, ground.running.key),
-            changes.router(windows, deployments, ground.running.key),
+            heartbeats.router(beats, watch, log, registry),
+            changes.router(windows, deployments),
             console.heartbeats_router(beats, clock),
             console.maintenance_router(windows, deployments, clock),
         ],
         running=[watch.running, keeper.running],
     )
+    return Told(deployments=deployments, wing=wing)

@@ -1,4 +1,4 @@
-"""The wing of pages that look across the others: overview, logs."""
+"""The wing of pages that look across the others: overview, logs, users, security, errors."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from wardlight.console import Overview
 from wardlight.console.logs import LogDesk
 from wardlight.console.saved import SavedQueries
 from wardlight.server.alerts import Alerts
+from wardlight.server.changes import Told
 from wardlight.server.ground import Ground, Wing
 from wardlight.server.logs import Logs
+from wardlight.server.trail import Audit
 
 
-def build(ground: Ground, logged: Logs, alerted: Alerts) -> Wing:
+def build(ground: Ground, audited: Audit, logged: Logs, alerted: Alerts, told: Told) -> Wing:
     """Open what the console shows."""
     settings, clock = ground.settings, ground.clock
     overview = Overview(settings.stack.prometheus_url, alerted.incidents, logged.store, clock)
     saved = SavedQueries(ground.state, clock)
+    guard = console.Guard(logged.queries, alerted.incidents, audited.ledger, ground.registry, clock)
     return Wing(
-        routers=[console.router(overview), console.logs_router(LogDesk(logged.queries, saved))],
+        routers=[
+            console.router(overview),
+            console.logs_router(LogDesk(logged.queries, saved)),
+            console.users_router(logged.queries, clock),
+            console.security_router(guard),
+            console.errors_router(logged.queries, told.deployments, clock),
+        ],
         closing=[overview.aclose],
     )

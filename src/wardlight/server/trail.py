@@ -28,6 +28,7 @@ from wardlight.server.ground import Ground, Wing
 class Audit:
     """The parts that other wings need."""
 
+    ledger: Ledger
     trail: Trail
     looks: Looks
     deeds: Deeds
@@ -48,22 +49,21 @@ def build(ground: Ground) -> Audit:
     looks = Looks(trail, clock)
     search = Search(ground.engine, settings.query, projected.settle)
 
-    def may_read_entries(request: Request) -> None:
-        ledger_api.only_from_here(request)
+    def note(request: Request) -> None:
         reader = who(request)
         looks.note(reader.name, request.url.path, address=reader.address)
 
     wing = Wing(
         routers=[
-            ledger_api.router(ledger, may_read_entries),
+            ledger_api.router(ledger, note),
             fhir.router(trail, search, looks, settings.receive, clock),
             audit.router(search, ledger, looks, clock),
-            projection.router(projected, ground.running.key),
+            projection.router(projected),
             console.audit_router(search, looks),
         ]
     )
     deeds = Deeds(trail, clock, ground.registry)
-    return Audit(trail=trail, looks=looks, deeds=deeds, projection=projected, keep=keep, wing=wing)
+    return Audit(ledger=ledger, trail=trail, looks=looks, deeds=deeds, projection=projected, keep=keep, wing=wing)
 
 
 def _ledger(ground: Ground) -> Ledger:
