@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
@@ -28,6 +29,9 @@ class Principal:
 
 OPEN = Principal(name="local", rights=frozenset(Right) - {Right.OWN}, sight=Sight(), roles=tuple(Role), way="open")
 """Whoever reaches a house without sign-in, which listens on loopback only."""
+
+ASKING: ContextVar[Principal | None] = ContextVar("ASKING", default=None)
+"""Who asks now, for what every page shows: the gate sets it."""
 
 
 def principal(request: HTTPConnection) -> Principal:
