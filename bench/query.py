@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from wardlight.api import loki
 from wardlight.clock import ManualClock
 from wardlight.config import Query
+from wardlight.protect.keys import Keys
 from wardlight.query import QueryService
 from wardlight.records import Decoded
 from wardlight.store import Limits
@@ -97,7 +98,7 @@ async def measure(store: EmbeddedStore, runs: int) -> list[dict[str, Any]]:
     """Ask each question `runs` times in turn, through the API; return medians."""
     recording = Recording(store)
     app = FastAPI()
-    service = QueryService(recording, Query(), ManualClock(corpus.START + DAY))  # type: ignore[arg-type]
+    service = QueryService(recording, Query(), ManualClock(corpus.START + DAY), Keys.new)  # type: ignore[arg-type]
     app.include_router(loki.router(service))
     times: dict[str, list[tuple[float, float]]] = {}
     read: dict[str, float] = {}

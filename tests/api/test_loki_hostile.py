@@ -17,6 +17,7 @@ from tests.conftest import NOW, batch
 from wardlight.api import loki
 from wardlight.clock import ManualClock
 from wardlight.config import Query
+from wardlight.protect.keys import Keys
 from wardlight.query import QueryService
 from wardlight.query.reference import SECTIONS
 from wardlight.store.embedded import EmbeddedStore
@@ -35,7 +36,7 @@ def asked(module_store: EmbeddedStore) -> TestClient:
     module_store.insert([batch('a=1 b="x"', '{"a":"{{.b}}"}', "plain", app="a")])
     app = FastAPI()
     limits = Query(max_seconds=10.0)
-    app.include_router(loki.router(QueryService(module_store, limits, ManualClock(NOW + 10**10))))
+    app.include_router(loki.router(QueryService(module_store, limits, ManualClock(NOW + 10**10), Keys.new)))
     return TestClient(app, raise_server_exceptions=False)
 
 

@@ -10,6 +10,7 @@ from tests.conftest import NOW, batch
 from wardlight.api import loki
 from wardlight.clock import ManualClock
 from wardlight.config import Query
+from wardlight.protect.keys import Keys
 from wardlight.query import QueryService
 from wardlight.store.embedded import EmbeddedStore
 
@@ -25,7 +26,7 @@ def filled(module_store: EmbeddedStore) -> EmbeddedStore:
 
 def ask(store: EmbeddedStore, limits: Query, **params: str) -> tuple[int, str]:
     app = FastAPI()
-    app.include_router(loki.router(QueryService(store, limits, ManualClock(NOW + HOUR))))
+    app.include_router(loki.router(QueryService(store, limits, ManualClock(NOW + HOUR), Keys.new)))
     asked = {"query": '{app=~".+"}', "start": str(NOW - HOUR), "end": str(NOW + HOUR), **params}
     answer = TestClient(app).get("/loki/api/v1/query_range", params=asked)
     return answer.status_code, answer.text

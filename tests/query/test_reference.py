@@ -12,6 +12,7 @@ from tests.conftest import NOW
 from wardlight.api import loki
 from wardlight.clock import ManualClock
 from wardlight.config import Query, Receive
+from wardlight.protect.keys import Keys
 from wardlight.query import QueryService
 from wardlight.query.lex import RANGE_FUNCTIONS, VECTOR_FUNCTIONS
 from wardlight.query.reference import EXAMPLE_LINES, RANGES, SECTIONS, VECTORS, Element
@@ -34,7 +35,7 @@ def loki_api(module_store: EmbeddedStore) -> TestClient:
     pushed = json.dumps({"streams": streams}).encode()
     module_store.insert([decode_json(pushed, Receive(derive_labels=False), NOW + 60 * SECOND).batch])
     app = FastAPI()
-    app.include_router(loki.router(QueryService(module_store, Query(), ManualClock(NOW + 20 * SECOND))))
+    app.include_router(loki.router(QueryService(module_store, Query(), ManualClock(NOW + 20 * SECOND), Keys.new)))
     return TestClient(app)
 
 

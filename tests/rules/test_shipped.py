@@ -13,6 +13,7 @@ from tests.conftest import NOW, batch
 
 from wardlight.clock import ManualClock
 from wardlight.config import Query, Settings
+from wardlight.protect.keys import Keys
 from wardlight.query import QueryService
 from wardlight.records import SCHEMA, Decoded, stream_of
 from wardlight.rules import Queries, Ruler, files
@@ -33,7 +34,7 @@ class Logs:
         self.clock = ManualClock(NOW)
         self.state = State(data / "state.db")
         self.ruler = Ruler(
-            Queries(QueryService(store, Query(), self.clock)), data, Settings(), state=self.state, clock=self.clock,
+            Queries(QueryService(store, Query(), self.clock, Keys.new)), data, Settings(), state=self.state, clock=self.clock,
             registry=CollectorRegistry(), tell=lambda _notices: None,
         )  # fmt: skip
 

@@ -11,9 +11,11 @@ from urllib.parse import parse_qs
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from starlette.requests import HTTPConnection
 
+from wardlight.access.principal import OPEN, Principal, principal
 from wardlight.api import asking
-from wardlight.problems import Problem
+from wardlight.problems import Problem, Unauthenticated
 from wardlight.query import QueryService, Reader
 
 Asked = TypeVar("Asked")
@@ -54,14 +56,25 @@ async def parameters(request: Request) -> Parameters:
     return Parameters(found)
 
 
-def reader_of(headers: Mapping[str, str], client: str) -> Reader:
-    """Say who asks: the tenant that a client names, else its address."""
-    return Reader(headers.get("x-scope-orgid") or client, f"loki:{secrets.token_hex(8)}")
+def reader_of(connection: HTTPConnection) -> Reader:
+    """Say who asks; where nobody signs in, the tenant that a client names, else its address."""
+    who = _asker(connection)
+    address = connection.client.host if connection.client else ""
+    name = (connection.headers.get("x-scope-orgid") or address) if who.way == OPEN.way else who.name
+    return Reader(name, f"loki:{secrets.token_hex(8)}", sight=who.sight, address=address)
+
+
+def _asker(connection: HTTPConnection) -> Principal:
+    """Say who the gate has let through. Until there is a gate, the house is open."""
+    try:
+        return principal(connection)
+    except Unauthenticated:
+        return OPEN
 
 
 async def asked(request: Request, service: QueryService, ask: Callable[[Reader], Asked]) -> Asked:
     """Ask in a thread of its own; when the client hangs up, the engine's queries are stopped."""
-    reader = reader_of(request.headers, request.client.host if request.client else "")
+    reader = reader_of(request)
     return await asking.asked(request, service.cancel, lambda _tag: ask(reader), reader.tag)
 
 

@@ -66,7 +66,7 @@ class _Tail:
         self._start, _ = read.bounds(given, now)
         self._limit = min(read.positive(given, "limit", 100), service.settings.max_entries)
         self._categorized = read.categorizes(socket.headers)
-        self._reader = reader_of(socket.headers, socket.client.host if socket.client else "")
+        self._reader = reader_of(socket)
         self._shown: set[tuple[int, str, str]] = set()
 
     async def run(self) -> None:

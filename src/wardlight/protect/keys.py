@@ -55,6 +55,13 @@ class Keys:
                 raise BadConfig(f"{path}:{number}: not the key k{number}; restore the file from a backup")
         return cls(keys)
 
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """Read the file; where there is none, make a first key and write it. Raises BadConfig."""
+        if not path.exists():
+            cls.new().write(path)
+        return cls.read(path)
+
     def write(self, path: Path) -> None:
         """Write the file anew; only its owner may read it."""
         fresh = path.with_name(path.name + ".new")

@@ -16,9 +16,11 @@ from wardlight.query.matrix import Grid, LabelSet, Matrix
 from wardlight.query.needs import Needs
 from wardlight.query.pipeline import Pipeline, needs_host, stored
 from wardlight.query.ranges import matrix_of, range_needs, span, statement
+from wardlight.query.sight import seen
 from wardlight.query.sql import Binder
 from wardlight.query.streams import StreamCatalogue, Streams, is_audit
 from wardlight.store import Limits, LogStore
+from wardlight.store.sight import View
 
 MAX_HOST_ROWS = 100_000
 """Most lines that one query may take through templates that the engine can't do."""
@@ -37,6 +39,8 @@ class Reading:
     limits: Limits
     tag: str
     now_ns: int
+    view: View
+    """What the reader sees: without one, nothing can be asked."""
     statements: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     """Labels of the streams that were read."""
@@ -48,10 +52,14 @@ class Reading:
         self.statements.append(sql)
         return self.store.select(sql, binder.params, limits=self.limits, tag=self.tag)
 
+    def all_streams(self, start_ns: int, end_ns: int) -> Streams:
+        """Find the streams in a time range, as the reader sees them."""
+        kinds = self.view.sight.kinds
+        return seen(self.catalogue.between(start_ns, end_ns, kinds, limits=self.limits, tag=self.tag), self.view)
+
     def streams(self, query: tree.LogQuery, start_ns: int, end_ns: int) -> Streams:
         """Find the streams that a query's matchers mean."""
-        known = self.catalogue.between(start_ns, end_ns, limits=self.limits, tag=self.tag)
-        found = known.matching(query.matchers)
+        found = self.all_streams(start_ns, end_ns).matching(query.matchers)
         self.names |= found.somewhere
         self.audit = self.audit or any(map(is_audit, found.names))
         return found
@@ -84,7 +92,7 @@ def logs(
     found: list[Entry] = []
     while True:
         binder = Binder()
-        pipeline = stored(streams, start_ns, end_ns, binder)
+        pipeline = stored(reading.view, streams, start_ns, end_ns, binder)
         for stage in before:
             pipeline.apply(stage)
         rows = list(host.entries(reading.select(host.entries_sql(pipeline, order, chunk, skipped), binder)))
@@ -104,8 +112,7 @@ def logs(
 
 def _checked(query: tree.LogQuery, reading: Reading) -> None:
     """Compile the stages although there is nothing to read, so that a fault in them is told."""
-    del reading
-    pipeline = stored(Streams(()), 0, 0, Binder())
+    pipeline = stored(reading.view, Streams(()), 0, 0, Binder())
     for stage in query.stages:
         if not needs_host(stage):
             pipeline.apply(stage)
@@ -138,7 +145,7 @@ def _rendered(
     before, more, rest = _split(after)
     binder = Binder()
     numbered = [replace(row, seq=at) for at, row in enumerate(rows)]
-    pipeline = host.fed_back(numbered, streams, binder)
+    pipeline = host.fed_back(numbered, streams, binder, reading.view)
     for stage in before:
         pipeline.apply(stage)
     found = list(host.entries(reading.select(host.entries_sql(pipeline, "", len(rows)), binder)))
@@ -211,7 +218,7 @@ def aggregated(query: tree.RangeAggregation, reading: Reading, grid: Grid) -> Ma
 def _prepared(query: tree.RangeAggregation, reading: Reading, streams: Streams, start: int, end: int) -> Pipeline:
     """Take the lines of a range through its stages; a unique pipeline each time it is called."""
     needs = range_needs(query)
-    pipeline = stored(streams, start, end, Binder(), needs=needs)
+    pipeline = stored(reading.view, streams, start, end, Binder(), needs=needs)
     return _through(query.range.query.stages, pipeline, reading, streams, needs)
 
 
@@ -237,7 +244,7 @@ def _through(
     for row in rows:
         for stage in templates:
             host.render(stage, row, reading.now_ns)  # type: ignore[arg-type]
-    return _through(after, host.fed_back(rows, streams, Binder(), needs=needs), reading, streams, needs)
+    return _through(after, host.fed_back(rows, streams, Binder(), reading.view, needs=needs), reading, streams, needs)
 
 
 def _absent(query: tree.RangeAggregation, found: Matrix) -> Matrix:

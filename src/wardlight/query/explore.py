@@ -149,7 +149,7 @@ def index_stats(query: tree.LogQuery, reading: Reading, start: int, end: int) ->
 def _volumes(streams: Streams, reading: Reading, start: int, end: int, *, step: int) -> list[tuple[str, int, int, int]]:
     """Count per stream and step: (stream, step, lines, bytes)."""
     binder = Binder()
-    pipeline = stored(streams, start, end, binder)
+    pipeline = stored(reading.view, streams, start, end, binder)
     bucket = f"toUInt32(intDiv(toUnixTimestamp64Nano(ts) - {start:d}, {step:d}))" if step else "toUInt32(0)"
     sql = (
         f"SELECT CAST(stream, 'String') AS stream, {bucket} AS b, count() AS lines, sum(length(line)) AS size"  # noqa: S608
@@ -208,7 +208,7 @@ def patterns(query: tree.LogQuery, reading: Reading, start: int, end: int, step:
     if not streams.names:
         return []
     binder = Binder()
-    pipeline = stored(streams, start, end, binder)
+    pipeline = stored(reading.view, streams, start, end, binder)
     for stage in query.stages:
         pipeline.apply(stage)
     counted = f"SELECT count() AS n FROM ({pipeline.rows.sql()})"  # noqa: S608

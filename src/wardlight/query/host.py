@@ -20,6 +20,7 @@ from wardlight.query.pipeline import Pipeline
 from wardlight.query.sql import Binder, Rows
 from wardlight.query.streams import Streams
 from wardlight.query.template import Template, TemplateError
+from wardlight.store.sight import View
 
 _ROW_TYPE = (
     "Array(Tuple(ts Int64, seq UInt64, stream String, line String, base Map(String, String),"
@@ -111,7 +112,9 @@ def _fail(entry: Entry, details: str) -> None:
     entry.error, entry.details = "TemplateFormatErr", details
 
 
-def fed_back(rows: Sequence[Entry], streams: Streams, binder: Binder, *, needs: Needs = EVERYTHING) -> Pipeline:
+def fed_back(
+    rows: Sequence[Entry], streams: Streams, binder: Binder, view: View, *, needs: Needs = EVERYTHING
+) -> Pipeline:
     """Begin a pipeline with rows that come from outside."""
     encoded: list[Any] = [
         (r.ts, r.seq, r.stream, r.line, r.base, r.metadata, r.parsed, r.error, r.details) for r in rows
@@ -128,7 +131,7 @@ def fed_back(rows: Sequence[Entry], streams: Streams, binder: Binder, *, needs: 
     # Bind the columns first, so that later names can't be taken for fields.
     fed = Rows(f"(SELECT {', '.join(columns)} FROM {source})", ["*"])  # noqa: S608 -- names of ours, values are bound
     pipeline = Pipeline(
-        fed, Labels(streams, (MapsLayer("base", "metadata", "parsed"),), static=False), binder, needs=needs
+        fed, Labels(streams, (MapsLayer("base", "metadata", "parsed"),), static=False), binder, view, needs=needs
     )
     pipeline.error, pipeline.details = "error", "details"
     return pipeline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from wardlight.query import parsers, tree
@@ -22,7 +23,6 @@ from wardlight.query.format import stage_text
 from wardlight.query.labels import (
     ABSENT,
     EXTRACTED,
-    METADATA_COLUMNS,
     DropLayer,
     KeepLayer,
     Labels,
@@ -37,10 +37,16 @@ from wardlight.query.labels import (
 )
 from wardlight.query.lex import ParseError
 from wardlight.query.needs import EVERYTHING, Needs
+from wardlight.query.sight import is_patient, records
 from wardlight.query.sql import Binder, Rows, any_of
 from wardlight.query.streams import Streams
 from wardlight.query.template import Template
 from wardlight.records import COLUMN_ATTRIBUTES
+from wardlight.store.sight import PATIENT, View, is_pseudonym
+
+_PATIENT = next(label for label, column in COLUMN_ATTRIBUTES.items() if column == "patient_id")
+_PSEUDONYM_WORD = re.compile(rf"pseudo|{PATIENT}|k\d+|[A-Z2-7]{{16}}")
+"""Words that a masked line may have and the stored one hasn't."""
 
 _ANSI = (
     "[\\x{1b}\\x{9b}][\\[\\]()#;?]*(?:(?:(?:[a-zA-Z\\d]*(?:;[a-zA-Z\\d]*)*)?\\x07)"
@@ -51,12 +57,16 @@ _ANSI = (
 class Pipeline:
     """A row on its way through stages. It offers what parsers and filters ask for: `column`, `label`, `equals`."""
 
-    def __init__(self, rows: Rows, labels: Labels, binder: Binder, *, needs: Needs = EVERYTHING) -> None:
+    def __init__(
+        self, rows: Rows, labels: Labels, binder: Binder, view: View, *, needs: Needs = EVERYTHING, words: str = "line"
+    ) -> None:
         self.rows = rows
         self.labels = labels
         self.binder = binder
+        self.view = view
         self.needs = needs
         self.line = "line"
+        self._words = words
         self.error = ""
         self.details = ""
         self.failed_parsers: list[str] = []
@@ -79,12 +89,26 @@ class Pipeline:
     def equals(self, name: str, value: str) -> str:
         """Write `label = value` on a column with an index, where the label can be nowhere else."""
         if not self.labels.static or name in self.labels.streams.somewhere:
-            return ""
+            return self._means(name, value)
+        if self.view.sight.masked and name in COLUMN_ATTRIBUTES:
+            return self._masked_equals(name, value)
         if name in COLUMN_ATTRIBUTES:
             return f"{COLUMN_ATTRIBUTES[name]} = {self.binder.text(value)}"
         if name == "trace_id" and len(value) == 32 and all(each in "0123456789abcdef" for each in value):
             return f"trace_id = unhex({self.binder.text(value)})"
         return ""
+
+    def _masked_equals(self, name: str, value: str) -> str:
+        if name == _PATIENT:
+            return is_patient(value, self.view, self.binder)
+        bound = self.binder.text(value)
+        # Whoever asks for themselves is shown as a patient.
+        return f"user_id = {bound}" if is_pseudonym(value) else f"raw_user = {bound} AND raw_user != raw_patient"
+
+    def _means(self, name: str, value: str) -> str:
+        """Write that a label means a patient, by any pseudonym; empty where only the value itself does."""
+        meant = self.view.meant(value) if name == _PATIENT else ()
+        return f"{text_of(self.label(name))} IN {self.binder.texts(meant)}" if len(meant) > 1 else ""
 
     # ---- stages ----
 
@@ -100,9 +124,11 @@ class Pipeline:
     def line_filter(self, stage: tree.LineFilter) -> None:
         """Filter by the line."""
         words = needed_words(stage) if self.line == "line" else []
+        if self.view.sight.masked:
+            words = [word for word in words if not _PSEUDONYM_WORD.fullmatch(word)]
         if words:
             # The text index finds whole words; the filter itself then looks at few lines.
-            self.rows.where(f"hasAllTokens({self.line}, {self.binder.texts(words)})")
+            self.rows.where(f"hasAllTokens({self._words}, {self.binder.texts(words)})")
         self.rows.where(line_condition(stage, self.line, self.binder))
 
     def label_filter(self, stage: tree.LabelFilter) -> None:
@@ -408,13 +434,10 @@ def needs_host(stage: tree.Stage) -> bool:
     return False
 
 
-BASE_COLUMNS = ("ts", "stream", "body AS line", *METADATA_COLUMNS, "_part_offset AS seq")
-
-
-def stored(streams: Streams, start_ns: int, end_ns: int, binder: Binder, *, needs: Needs = EVERYTHING) -> Pipeline:
+def stored(
+    view: View, streams: Streams, start_ns: int, end_ns: int, binder: Binder, *, needs: Needs = EVERYTHING
+) -> Pipeline:
     """Begin with the stored records of some streams, start ≤ time < end."""
-    rows = Rows("logs", BASE_COLUMNS)
-    rows.where(f"ts >= {binder.moment(start_ns)}")
-    rows.where(f"ts < {binder.moment(end_ns)}")
-    rows.where(f"stream IN {binder.texts(streams.names)}")
-    return Pipeline(rows, Labels(streams, (StreamLayer(), MetadataLayer())), binder, needs=needs)
+    rows = records(view, streams, start_ns, end_ns, binder)
+    labels = Labels(streams, (StreamLayer(), MetadataLayer()))
+    return Pipeline(rows, labels, binder, view, needs=needs, words="words" if view.sight.masked else "line")

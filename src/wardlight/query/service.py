@@ -6,7 +6,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wardlight.clock import Clock
 from wardlight.config import Query
@@ -29,7 +29,9 @@ from wardlight.query.host import Entry
 from wardlight.query.matrix import Grid, LabelSet, Matrix, label_set
 from wardlight.query.parse import parse, parse_logs, parse_matchers
 from wardlight.query.streams import StreamCatalogue, is_audit
+from wardlight.records import Sight
 from wardlight.store import Limits, LogStore
+from wardlight.store.sight import Keys, View
 
 _DAY_NS = 86_400 * 10**9
 _KEPT_TAILS = 10_000
@@ -38,12 +40,14 @@ _INSTANT_LOGS = "log queries are not supported as an instant query type, please 
 
 @dataclass(frozen=True)
 class Reader:
-    """Who asks, and the tag by which the engine knows the question, so that it can be cancelled."""
+    """Who asks, what they see, and the tag by which the engine knows the question, so that it can be cancelled."""
 
     name: str = ""
     tag: str = ""
     watched: bool = True
     """Somebody whose looks at the audit trail are noted; rules aren't."""
+    sight: Sight = field(kw_only=True)
+    address: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +73,15 @@ class QueryService:
     """LogQL over one log store."""
 
     def __init__(
-        self, store: LogStore, settings: Query, clock: Clock, look: Look = lambda _reader, _query: None
+        self,
+        store: LogStore,
+        settings: Query,
+        clock: Clock,
+        keys: Callable[[], Keys],
+        look: Look = lambda _reader, _query: None,
     ) -> None:
         self._store = store
+        self._keys = keys
         self._settings = settings
         self._clock = clock
         self._catalogue = StreamCatalogue(store)
@@ -93,7 +103,7 @@ class QueryService:
         """Stop a question whose asker went away."""
         self._store.cancel(tag)
 
-    def range(self, question: Range, reader: Reader = Reader()) -> Answer:
+    def range(self, question: Range, reader: Reader) -> Answer:
         """Answer a query over a time range. Raises ParseError, BadInput, and what the limits say."""
         parsed = parse(question.query)
         self._check_span(question.start, question.end)
@@ -109,7 +119,7 @@ class QueryService:
                 self._note_numbers(rewritten, result.series, reading, reader, question.query)
         return Answer(result, Stats(self._clock.monotonic() - began, _entries(result)))
 
-    def instant(self, query: str, at: int, reader: Reader = Reader()) -> Answer:
+    def instant(self, query: str, at: int, reader: Reader) -> Answer:
         """Answer a metric query at one moment, in nanoseconds."""
         parsed = parse(query)
         if isinstance(parsed, tree.LogQuery):
@@ -131,20 +141,20 @@ class QueryService:
             series.sort(key=lambda each: each.labels)
         return Answer(VectorAnswer(series), Stats(self._clock.monotonic() - began, len(series)))
 
-    def labels(self, start: int, end: int, query: str = "", reader: Reader = Reader()) -> list[str]:
+    def labels(self, start: int, end: int, query: str, reader: Reader) -> list[str]:
         """Name the labels of the streams in a time range."""
         return sorted({name for labels in self._stream_labels(start, end, [query], reader) for name in labels})
 
-    def label_values(self, name: str, start: int, end: int, query: str = "", reader: Reader = Reader()) -> list[str]:
+    def label_values(self, name: str, start: int, end: int, query: str, reader: Reader) -> list[str]:
         """List the values of a label in a time range."""
         found = self._stream_labels(start, end, [query], reader)
         return sorted({labels[name] for labels in found if name in labels})
 
-    def series(self, start: int, end: int, selectors: Sequence[str], reader: Reader = Reader()) -> list[dict[str, str]]:
+    def series(self, start: int, end: int, selectors: Sequence[str], reader: Reader) -> list[dict[str, str]]:
         """List the streams in a time range that meet one of the selectors."""
         return self._stream_labels(start, end, selectors or [""], reader)
 
-    def detected_labels(self, start: int, end: int, query: str = "", reader: Reader = Reader()) -> dict[str, int]:
+    def detected_labels(self, start: int, end: int, query: str, reader: Reader) -> dict[str, int]:
         """Count the values of each label, without labels that hold only identifiers."""
         values: dict[str, set[str]] = {}
         for labels in self._stream_labels(start, end, [query], reader):
@@ -153,7 +163,7 @@ class QueryService:
         return {name: len(found) for name, found in sorted(values.items()) if not all(map(explore.is_id, found))}
 
     def detected_fields(
-        self, query: str, start: int, end: int, *, lines: int, reader: Reader = Reader()
+        self, query: str, start: int, end: int, *, lines: int, reader: Reader
     ) -> dict[str, explore.Field]:
         """Find the fields of the newest lines."""
         parsed = self._logs(query)
@@ -165,7 +175,7 @@ class QueryService:
             self._note(reader, query)
         return fields
 
-    def index_stats(self, query: str, start: int, end: int, reader: Reader = Reader()) -> explore.IndexStats:
+    def index_stats(self, query: str, start: int, end: int, reader: Reader) -> explore.IndexStats:
         """Count what a selector means."""
         selector = tree.LogQuery(parse_matchers(query, selective=False))
         with self._admitted(reader):
@@ -181,7 +191,7 @@ class QueryService:
         limit: int = 100,
         target_labels: Sequence[str] = (),
         by_labels: bool = False,
-        reader: Reader = Reader(),
+        reader: Reader,
     ) -> list[Series]:
         """Sum up bytes by labels, the largest first; with a step, over time."""
         selector = tree.LogQuery(parse_matchers(query, selective=False))
@@ -198,9 +208,7 @@ class QueryService:
             for labels, points in ordered[:limit]
         ]
 
-    def patterns(
-        self, query: str, start: int, end: int, step: int, reader: Reader = Reader()
-    ) -> list[explore.PatternCount]:
+    def patterns(self, query: str, start: int, end: int, step: int, reader: Reader) -> list[explore.PatternCount]:
         """Find the shapes of lines."""
         parsed = self._logs(query)
         self._check_span(start, end)
@@ -211,7 +219,7 @@ class QueryService:
             self._note(reader, query)
         return patterns
 
-    def follow(self, query: str, start: int, end: int, limit: int, reader: Reader = Reader()) -> list[Entry]:
+    def follow(self, query: str, start: int, end: int, limit: int, reader: Reader) -> list[Entry]:
         """List the oldest entries of a time range: one look of a tail."""
         parsed = self._logs(query)
         with self._admitted(reader):
@@ -219,7 +227,7 @@ class QueryService:
         self._note_followed(found, reader, query)
         return found
 
-    def newest(self, query: str, start: int, end: int, limit: int, reader: Reader = Reader()) -> list[Entry]:
+    def newest(self, query: str, start: int, end: int, limit: int, reader: Reader) -> list[Entry]:
         """List the newest entries of a time range, the newest first."""
         parsed = self._logs(query)
         with self._admitted(reader):
@@ -270,8 +278,7 @@ class QueryService:
     def _stream_labels(self, start: int, end: int, selectors: Sequence[str], reader: Reader) -> list[dict[str, str]]:
         wanted = [parse_matchers(each, selective=False) if each.strip() else () for each in selectors]
         with self._admitted(reader):
-            limits = self._limits()
-            known = self._catalogue.between(start, end, limits=limits, tag=reader.tag)
+            known = self._reading(reader).all_streams(start, end)
         return [
             labels
             for labels in known.labels
@@ -279,7 +286,8 @@ class QueryService:
         ]
 
     def _reading(self, reader: Reader) -> Reading:
-        return Reading(self._store, self._catalogue, self._limits(), reader.tag, self._clock.now_ns())
+        view = View(reader.sight, self._keys())
+        return Reading(self._store, self._catalogue, self._limits(), reader.tag, self._clock.now_ns(), view)
 
     def _limits(self) -> Limits:
         return Limits(

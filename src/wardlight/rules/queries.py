@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from wardlight.query import QueryService, Reader
 from wardlight.query.answer import ScalarAnswer, VectorAnswer
+from wardlight.records import Sight
 from wardlight.rules.model import Sample
 
-_READER = Reader("rules", "rules", watched=False)
+_READER = Reader("rules", "rules", watched=False, sight=Sight())
 
 
 class Queries:

@@ -10,7 +10,8 @@ from datetime import datetime
 from wardlight.api import elasticsearch, ingest, lines, loki
 from wardlight.api import rules as rules_api
 from wardlight.api import store as store_api
-from wardlight.query import QueryService
+from wardlight.protect.keys import Keys
+from wardlight.query import QueryService, Reader
 from wardlight.receive.books import Books
 from wardlight.receive.otlp_grpc import OtlpGrpcServer
 from wardlight.receive.sink import Sink
@@ -48,7 +49,12 @@ def build(ground: Ground, audit: Audit) -> Logs:
 
     keeper = Keeper(ground.engine, ground.state, settings, clock, free=ground.free, registry=registry, also=also)
     sink = Sink(commits, audit.trail, books, clock, keeper.admit)
-    queries = QueryService(store, settings.query, clock, lambda reader, query: audit.looks.note(reader.name, query))
+    keys = Keys.at(ground.data / "protect.keys")
+
+    def look(reader: Reader, query: str) -> None:
+        audit.looks.note(reader.name, query, address=reader.address)
+
+    queries = QueryService(store, settings.query, clock, lambda: keys, look)
     ruler = Ruler(
         Queries(queries), ground.data, settings, state=ground.state, clock=clock, registry=registry,
         tell=ground.outbox.put,
@@ -61,7 +67,7 @@ def build(ground: Ground, audit: Audit) -> Logs:
             loki.router(queries),
             rules_api.router(ruler),
             store_api.router(
-                lambda: measure(store, settings, ground.free(), clock.now_ns()), backups, commits, ground.running.key
+                lambda: measure(store, settings, ground.free(), clock.now_ns()), backups, commits
             ),
         ],
         running=[keeper.running, ground.outbox.running, ruler.running, _listening(ground, sink)],
