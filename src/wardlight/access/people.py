@@ -117,7 +117,7 @@ class People:
             change.note("person.reset", by, person=row.name)
             return _invitation(change, row.name)
 
-    def set_roles(self, name: str, roles: Iterable[Role], *, by: str) -> None:
+    def set_roles(self, name: str, roles: Iterable[Role], *, by: str) -> Person:
         """Give somebody other roles and end their sessions. Raises NotFound, and Conflict for the last administrator."""
         words = _words(roles)
         with self._book.change() as change:
@@ -127,8 +127,9 @@ class People:
             update(change, row.name, roles=words)
             end_sessions(change, row.name)
             change.note("person.roles", by, person=row.name, roles=words, before=row.roles)
+        return self.get(row.name)
 
-    def disable(self, name: str, *, by: str) -> None:
+    def disable(self, name: str, *, by: str) -> Person:
         """Let somebody in no more, from this moment. Raises NotFound, and Conflict for the last administrator."""
         with self._book.change() as change:
             row = found(change, name)
@@ -137,14 +138,16 @@ class People:
             change.connection.execute(sa.delete(invitations).where(invitations.c.person == row.name))
             end_sessions(change, row.name)
             change.note("person.disabled", by, person=row.name)
+        return self.get(row.name)
 
-    def enable(self, name: str, *, by: str) -> None:
+    def enable(self, name: str, *, by: str) -> Person:
         """Let somebody in again, and forget failed sign-ins. Raises NotFound."""
         with self._book.change() as change:
             row = found(change, name)
             update(change, row.name, disabled=False)
             lockout.forgive(change.connection, row.name)
             change.note("person.enabled", by, person=row.name)
+        return self.get(row.name)
 
     def recognised(self, subject: str, name: str, display_name: str, roles: Iterable[Role]) -> Person:
         """Note whom an OpenID Connect provider has recognised, with today's roles.

@@ -96,8 +96,8 @@ class Tokens:
             token = Token(key, name, kept, "good", change.now, by, expires, None, "")
         return Created(token, f"wl_{key}_{made}")
 
-    def revoke(self, key: str, *, by: str) -> None:
-        """End a token, within a second wherever it is used. Raises NotFound."""
+    def revoke(self, key: str, *, by: str) -> Token:
+        """End a token, at once here and within a second where another process has checked it. Raises NotFound."""
         with self._book.change() as change:
             row = change.connection.execute(sa.select(tokens).where(tokens.c.id == key)).one_or_none()
             if row is None:
@@ -107,6 +107,7 @@ class Tokens:
                 change.note("token.revoked", by, token=key, name=row.name)
         with self._lock:
             self._checked = {digest: it for digest, it in self._checked.items() if it.id != key}
+        return next(token for token in self.listed() if token.id == key)
 
     def listed(self) -> list[Token]:
         """List all, the newest first."""

@@ -23,6 +23,8 @@ COMMANDS = {
     "incidents": ("wardlight.cli.incidents:incidents", "List incidents, take them on, document them."),
     "alerts": ("wardlight.cli.alerts:alerts", "Send a test alert down the whole way."),
     "oncall": ("wardlight.cli.oncall:oncall", "Say who is on call now and next; let somebody stand in."),
+    "users": ("wardlight.cli.users:users", "Let people in: invite, disable, give roles and new links."),
+    "tokens": ("wardlight.cli.tokens:tokens", "Let machines in: make, list and revoke their tokens."),
     "protect": ("wardlight.cli.protect:protect", "Try out what is removed from log lines."),
     "ingest": ("wardlight.cli.ingest:ingest", "Send old log files to a running server."),
     "heartbeats": ("wardlight.cli.heartbeats:heartbeats", "List jobs that say that they ran; add, pause, remove them."),
