@@ -14,6 +14,7 @@ from wardlight.clock import ManualClock, moment
 from wardlight.console import Overview, router
 from wardlight.console.overview import FRESH_SECONDS
 from wardlight.incidents import Alert, Incidents, Notice
+from wardlight.protect.keys import Keys
 from wardlight.store import LogStore
 from wardlight.store.state import State
 
@@ -35,7 +36,7 @@ def incidents(tmp_path: Path, clock: ManualClock) -> Iterator[Incidents]:
 
 @pytest.fixture
 async def overview(incidents: Incidents, store: LogStore, clock: ManualClock) -> AsyncIterator[Overview]:
-    overview = Overview(NOWHERE, incidents, store, clock)
+    overview = Overview(NOWHERE, incidents, store, Keys.new, clock)
     yield overview
     await overview.aclose()
 

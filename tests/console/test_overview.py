@@ -12,6 +12,8 @@ from wardlight.clock import ManualClock
 from wardlight.console import Overview
 from wardlight.console.snapshot import Away
 from wardlight.incidents import Incidents
+from wardlight.protect.keys import Keys
+from wardlight.records import Sight
 from wardlight.store import LogStore
 from wardlight.store.embedded import EmbeddedStore
 
@@ -41,17 +43,18 @@ async def ask(odd: OddPrometheus, incidents: Incidents, store: LogStore, readers
     """Let readers come at once to an overview whose Prometheus is odd."""
     async with await asyncio.start_server(odd.serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        overview = Overview(f"http://127.0.0.1:{port}/", incidents, store, ManualClock())
-        await asyncio.gather(*(overview.snapshot() for _ in range(readers)))
+        overview = Overview(f"http://127.0.0.1:{port}/", incidents, store, Keys.new, ManualClock())
+        await asyncio.gather(*(overview.snapshot(Sight()) for _ in range(readers)))
         await asyncio.sleep(odd.delay)
         await overview.aclose()
     return overview
 
 
 def reason(overview: Overview) -> str:
-    assert overview._last
-    assert isinstance(overview._last.metrics, Away)
-    return overview._last.metrics.reason
+    snapshot = overview._kept[Sight()].snapshot
+    assert snapshot
+    assert isinstance(snapshot.metrics, Away)
+    return snapshot.metrics.reason
 
 
 EMPTY = b'{"status":"success","data":{"resultType":"vector","result":[]}}'
@@ -64,11 +67,11 @@ async def test_readers_who_come_together_ask_once(incidents: Incidents, store: L
 
 
 async def test_a_snapshot_serves_for_two_seconds(overview: Overview, clock: ManualClock) -> None:
-    first = await overview.snapshot()
+    first = await overview.snapshot(Sight())
     clock.advance(1.9)
-    assert await overview.snapshot() is first
+    assert await overview.snapshot(Sight()) is first
     clock.advance(0.1)
-    assert await overview.snapshot() is not first
+    assert await overview.snapshot(Sight()) is not first
 
 
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"[]", b'{"status":"success","data":{"result":[{"metric":1}]}}'])
@@ -97,8 +100,8 @@ async def test_one_that_hangs_is_away(incidents: Incidents, store: LogStore, mon
 async def test_an_address_that_is_none_is_away(
     incidents: Incidents, store: LogStore, clock: ManualClock, address: str
 ) -> None:
-    overview = Overview(address, incidents, store, clock)
-    assert isinstance((await overview.snapshot()).metrics, Away)
+    overview = Overview(address, incidents, store, Keys.new, clock)
+    assert isinstance((await overview.snapshot(Sight())).metrics, Away)
     await overview.aclose()
 
 
@@ -107,14 +110,14 @@ async def test_a_log_store_that_fails_is_away_alone(
 ) -> None:
     store._control.query("RENAME TABLE logs TO hidden")
     try:
-        snapshot = await overview.snapshot()
+        snapshot = await overview.snapshot(Sight())
     finally:
         store._control.query("RENAME TABLE hidden TO logs")
     assert isinstance(snapshot.logs, Away)
     assert isinstance(snapshot.users, Away)
     assert not isinstance(snapshot.incidents, Away)
     later()
-    assert not isinstance((await overview.snapshot()).logs, Away)
+    assert not isinstance((await overview.snapshot(Sight())).logs, Away)
 
 
 async def test_a_state_database_that_fails_is_away_alone(
@@ -122,6 +125,6 @@ async def test_a_state_database_that_fails_is_away_alone(
 ) -> None:
     with incidents._state.write() as connection:
         connection.exec_driver_sql("ALTER TABLE incidents RENAME TO hidden")
-    snapshot = await overview.snapshot()
+    snapshot = await overview.snapshot(Sight())
     assert isinstance(snapshot.incidents, Away)
     assert not isinstance(snapshot.logs, Away)

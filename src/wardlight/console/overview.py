@@ -1,9 +1,12 @@
-"""Gathering: one snapshot of everything for all readers, at most every two seconds."""
+"""Gathering: one snapshot of everything for all readers who see the same, at most every two seconds."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import httpx
@@ -13,9 +16,10 @@ from wardlight.console.prometheus import readings
 from wardlight.console.snapshot import Away, IncidentsNow, Metrics, Snapshot, metrics_of
 from wardlight.incidents import SEVERITIES, Incidents
 from wardlight.problems import Problem
-from wardlight.records import KINDS
+from wardlight.records import KINDS, Sight
 from wardlight.store import LogStore
 from wardlight.store.newest import ActiveUser, LogLine, active_users, newest
+from wardlight.store.sight import Keys, View
 
 FRESH_SECONDS = 2.0
 LINES = 10
@@ -29,39 +33,50 @@ _PATIENCE = 5.0
 T = TypeVar("T")
 
 
+@dataclass
+class _Kept:
+    """The last snapshot of some readers, and when it was taken."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    snapshot: Snapshot | None = None
+    taken: float = 0.0
+
+
 class Overview:
     """Asks Prometheus, the incidents and the log store at once; what fails is `Away` in its place."""
 
-    def __init__(self, prometheus_url: str, incidents: Incidents, store: LogStore, clock: Clock) -> None:
+    def __init__(
+        self, prometheus_url: str, incidents: Incidents, store: LogStore, keys: Callable[[], Keys], clock: Clock
+    ) -> None:
         self._prometheus_url = prometheus_url.rstrip("/")
         self._incidents = incidents
         self._store = store
+        self._keys = keys
         self._clock = clock
         # Prometheus is a neighbour: a proxy of the environment is not for it.
         self._client = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
-        self._lock = asyncio.Lock()
         self._since = moment(clock.now_ns())
-        self._last: Snapshot | None = None
-        self._taken = 0.0
+        self._kept: defaultdict[Sight, _Kept] = defaultdict(_Kept)
 
-    async def snapshot(self) -> Snapshot:
-        """Show the present state; readers who come together share one."""
-        async with self._lock:
-            if self._last is None or self._clock.monotonic() - self._taken >= FRESH_SECONDS:
-                self._last = await self._gather()
-                self._taken = self._clock.monotonic()
-            return self._last
+    async def snapshot(self, sight: Sight) -> Snapshot:
+        """Show the present state; readers who see the same and come together share one."""
+        kept = self._kept[sight]
+        async with kept.lock:
+            if kept.snapshot is None or self._clock.monotonic() - kept.taken >= FRESH_SECONDS:
+                kept.snapshot = await self._gather(View(sight, self._keys()))
+                kept.taken = self._clock.monotonic()
+            return kept.snapshot
 
     async def aclose(self) -> None:
         """Close the connections to Prometheus."""
         await self._client.aclose()
 
-    async def _gather(self) -> Snapshot:
+    async def _gather(self, view: View) -> Snapshot:
         metrics, incidents, logs, users = await asyncio.gather(
             _or_away(self._metrics()),
             _or_away(_in_thread(self._incidents_now)),
-            _or_away(_in_thread(self._newest)),
-            _or_away(_in_thread(self._users)),
+            _or_away(_in_thread(partial(self._newest, view))),
+            _or_away(_in_thread(partial(self._users, view))),
         )
         return Snapshot(
             at=moment(self._clock.now_ns()),
@@ -84,11 +99,11 @@ class Overview:
             watchdog_heard=self._incidents.watchdog_heard(),
         )
 
-    def _newest(self) -> dict[str, tuple[LogLine, ...]]:
-        return {kind: newest(self._store, kind, LINES) for kind in KINDS}
+    def _newest(self, view: View) -> dict[str, tuple[LogLine, ...]]:
+        return {kind: newest(self._store, view, kind, LINES) for kind in KINDS if kind in view.sight.kinds}
 
-    def _users(self) -> tuple[ActiveUser, ...]:
-        return active_users(self._store, self._clock.now_ns() - _RECENT_NS, USERS)
+    def _users(self, view: View) -> tuple[ActiveUser, ...]:
+        return active_users(self._store, view, self._clock.now_ns() - _RECENT_NS, USERS)
 
 
 async def _in_thread(ask: Callable[[], T]) -> T:

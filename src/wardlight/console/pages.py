@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from urllib.parse import urlencode
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from wardlight import __version__
 from wardlight.console import assets, words
+from wardlight.console.asking import asker
 from wardlight.console.overview import Overview
 from wardlight.console.snapshot import Away
 from wardlight.console.verdict import verdict
@@ -46,18 +47,18 @@ def router(overview: Overview) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
     templates = environment()
 
-    async def shown(template: str) -> HTMLResponse:
-        snapshot = await overview.snapshot()
+    async def shown(template: str, request: Request) -> HTMLResponse:
+        snapshot = await overview.snapshot(asker(request).sight)
         text = templates.get_template(template).render(now=snapshot, verdict=verdict(snapshot))
         return HTMLResponse(text, headers=HEADERS)
 
     @routes.get("/")
-    async def page() -> HTMLResponse:
-        return await shown("page.html")
+    async def page(request: Request) -> HTMLResponse:
+        return await shown("page.html", request)
 
     @routes.get("/console/live")
-    async def live() -> HTMLResponse:
-        return await shown("live.html")
+    async def live(request: Request) -> HTMLResponse:
+        return await shown("live.html", request)
 
     routes.include_router(assets.router(HEADERS))
     return routes

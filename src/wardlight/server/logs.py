@@ -34,6 +34,8 @@ class Logs:
     store: Fresh
     commits: GroupCommit
     queries: QueryService
+    keys: Callable[[], Keys]
+    """Keys of pseudonyms, as they are now."""
     wing: Wing
 
 
@@ -66,13 +68,11 @@ def build(ground: Ground, audit: Audit) -> Logs:
             *(door.router(sink, settings.receive, clock) for door in (ingest, lines, elasticsearch)),
             loki.router(queries),
             rules_api.router(ruler),
-            store_api.router(
-                lambda: measure(store, settings, ground.free(), clock.now_ns()), backups, commits
-            ),
+            store_api.router(lambda: measure(store, settings, ground.free(), clock.now_ns()), backups, commits),
         ],
         running=[keeper.running, ground.outbox.running, ruler.running, _listening(ground, sink)],
     )
-    return Logs(store=store, commits=commits, queries=queries, wing=wing)
+    return Logs(store=store, commits=commits, queries=queries, keys=lambda: keys, wing=wing)
 
 
 def _listening(ground: Ground, sink: Sink) -> Callable[[], AbstractAsyncContextManager[None]]:

@@ -16,7 +16,7 @@ from wardlight.server.trail import Audit
 def build(ground: Ground, audited: Audit, logged: Logs, alerted: Alerts, told: Told) -> Wing:
     """Open what the console shows."""
     settings, clock = ground.settings, ground.clock
-    overview = Overview(settings.stack.prometheus_url, alerted.incidents, logged.store, clock)
+    overview = Overview(settings.stack.prometheus_url, alerted.incidents, logged.store, logged.keys, clock)
     saved = SavedQueries(ground.state, clock)
     guard = console.Guard(logged.queries, alerted.incidents, audited.ledger, ground.registry, clock)
     return Wing(
