@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from wardlight.cli import main as commands
+from wardlight.dashboards.reference import page as dashboards
 from wardlight.query.reference import page as logql
 from wardlight.stack.settings_file import template
 
@@ -42,7 +43,7 @@ def helps(command: click.Command, name: str, parent: click.Context | None) -> It
                 yield from helps(found, f"{name} {below}", context)
 
 
-PAGES = {"settings.md": settings, "cli.md": cli, "logql.md": logql}
+PAGES = {"settings.md": settings, "cli.md": cli, "logql.md": logql, "dashboards.md": dashboards}
 
 
 def main() -> None:

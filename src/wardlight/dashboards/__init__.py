@@ -6,19 +6,23 @@ panels that several boards show. `folders` writes files, `push` brings boards to
 
 from __future__ import annotations
 
-from wardlight.dashboards import errors, lines, performance, system, users
-from wardlight.dashboards.board import Json
-from wardlight.dashboards.folders import write
-from wardlight.dashboards.homes import administrators, developers, privacy, support
+from functools import cache
 
-BOARDS = (system, users, performance, errors, lines, administrators, support, developers, privacy)
-"""In the order in which people want to read them."""
+from wardlight.dashboards.folders import Json, write
 
 
+@cache
 def built() -> dict[str, Json]:
-    """Compose all boards: uid to Grafana's JSON."""
-    boards = [module.built() for module in BOARDS]
-    return {board["uid"]: board for board in boards}
+    """Compose all boards, in the order in which people want to read them: uid to Grafana's JSON. Don't change them.
+
+    The first time it takes a while, for importing the SDK (a third of a second of processor time): then servers call it in a
+    thread.
+    """
+    from wardlight.dashboards import errors, lines, performance, system, users
+    from wardlight.dashboards.homes import administrators, developers, privacy, support
+
+    modules = (system, users, performance, errors, lines, administrators, support, developers, privacy)
+    return {board["uid"]: board for board in (module.built() for module in modules)}
 
 
 __all__ = ["Json", "built", "write"]

@@ -13,15 +13,12 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.common import DataSourceRef
 
 from wardlight.dashboards.asked import LOGS, METRICS
+from wardlight.dashboards.folders import HOME, TAG, Json
 from wardlight.dashboards.panels import Panel
 
-TAG = "wardlight"
-HOME = "wardlight-home"
-"""Tags: of every board, and of those for one reader each."""
 DEPLOYED = '{service_name=~".+"} | event_name="deployment" | deployment_environment=~"$environment"'
 """What was deployed, from the log store: environment and service are the deployment's own."""
-
-Json = dict[str, Any]
+_COLUMNS = 24
 
 
 @dataclass(frozen=True)
@@ -44,10 +41,25 @@ def board(
     at = 0
     for row in rows:
         built = built.with_row(dashboard.Row(row.title).id(at := at + 1))
+        _level(row.panels)
         for panel in row.panels:
             built = built.with_panel(panel.id(at := at + 1))
     composed: Json = json.loads(json.dumps(built.build(), cls=JSONEncoder), object_hook=_without_menus)
     return composed
+
+
+def _level(panels: Sequence[Panel]) -> None:
+    """Make panels that stand side by side equally tall."""
+    line: list[models.GridPos] = []
+    for place in (panel.build().grid_pos for panel in panels):
+        if place is None or sum(each.w for each in line) + place.w > _COLUMNS:
+            raise ValueError("a panel has no width, or lies beside the grid")
+        line.append(place)
+        if sum(each.w for each in line) == _COLUMNS:
+            tallest = max(each.h for each in line)
+            for each in line:
+                each.h = tallest
+            line = []
 
 
 def _without_menus(found: Json) -> Json:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from wardlight.dashboards import vital
 from wardlight.dashboards.asked import APP, ROUTES, SECONDS, STREAMS, logs, metric, rate, zero
-from wardlight.dashboards.board import Json, Row, board
+from wardlight.dashboards.board import Row, board
+from wardlight.dashboards.folders import Json
 from wardlight.dashboards.looks import above
 from wardlight.dashboards.panels import Panel, alerts, bars, graph, number
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from wardlight.dashboards.board import HOME, Json
+Json = dict[str, Any]
+
+TAG = "wardlight"
+HOME = "wardlight-home"
+"""Tags: of every board, and of those for one reader each."""
 
 FOLDERS = {"wardlight": "Wardlight", "wardlight-homes": "Wardlight homes"}
 """Uid of a folder: its title."""

@@ -6,7 +6,8 @@ from grafana_foundation_sdk.builders.dashboard import CustomVariable, TextBoxVar
 from grafana_foundation_sdk.models.dashboard import VariableOption
 
 from wardlight.dashboards.asked import STREAMS, logs
-from wardlight.dashboards.board import Json, Row, board
+from wardlight.dashboards.board import Row, board
+from wardlight.dashboards.folders import Json
 from wardlight.dashboards.panels import Panel, bars, graph, log
 
 CHOSEN = f'{{{STREAMS},kind=~"$kind"}} |~ `(?i)$search`'

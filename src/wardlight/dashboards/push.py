@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from wardlight.dashboards.board import Json
-from wardlight.dashboards.folders import FOLDERS, folder
+from wardlight.dashboards.folders import FOLDERS, Json, folder
 from wardlight.dashboards.grafana import Grafana
 from wardlight.problems import BadInput, Conflict, NotFound
 

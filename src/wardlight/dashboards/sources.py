@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wardlight.dashboards.board import Json
+from wardlight.dashboards.folders import Json
 
 
 def sources(*, prometheus: str, logs: str, alertmanager: str, token: str = "") -> dict[str, Json]:

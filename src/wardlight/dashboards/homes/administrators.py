@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from wardlight.dashboards import vital
 from wardlight.dashboards.asked import APP, metric, zero
-from wardlight.dashboards.board import Json, Row, board
+from wardlight.dashboards.board import Row, board
+from wardlight.dashboards.folders import Json
 from wardlight.dashboards.looks import ANY, UP, above, below
 from wardlight.dashboards.panels import Panel, alerts, bars, graph, listing, number, states
 from wardlight.dashboards.system import machine
@@ -103,11 +104,11 @@ def _store() -> list[Panel]:
         ),
         bars(
             "Log store", "How much disk the logs of each kind take.",
-            metric("sort_desc(sum by (kind) (wardlight_store_bytes))", "{{kind}}"), unit="bytes", width=6, height=6,
+            metric("sort_desc(sum by (kind) (wardlight_store_bytes))", "{{kind}}"), unit="bytes", width=10, height=6,
         ),
         bars(
             "Entries", "How many log records of each kind are kept.",
-            metric("sort_desc(sum by (kind) (wardlight_store_records))", "{{kind}}"), width=6, height=6,
+            metric("sort_desc(sum by (kind) (wardlight_store_records))", "{{kind}}"), width=10, height=6,
         ),
         graph(
             "Records received", "Log records that arrive a second, by protocol; a gap means that a sender is silent.",

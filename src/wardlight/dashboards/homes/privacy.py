@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from wardlight.dashboards import vital
 from wardlight.dashboards.asked import APP, STREAMS, logs, metric, rate, zero
-from wardlight.dashboards.board import Json, Row, board
+from wardlight.dashboards.board import Row, board
+from wardlight.dashboards.folders import Json
 from wardlight.dashboards.looks import ANY, above
 from wardlight.dashboards.panels import Panel, alerts, bars, graph, note, number
 from wardlight.dashboards.users import usual
