@@ -13,7 +13,12 @@ export function colour(name) {
   return variable ? getComputedStyle(document.documentElement).getPropertyValue(variable).trim() : plain;
 }
 
-export const faded = (value, share) => (value === "transparent" ? value : `color-mix(in srgb, ${value} ${Math.round(share * 100)}%, transparent)`);
+/** The same colour, to a share of its strength; ours are written #rgb or #rrggbb. */
+export function faded(value, share) {
+  if (!/^#([\da-f]{3}|[\da-f]{6})$/i.test(value)) return value;
+  const full = value.length === 4 ? `#${[...value.slice(1)].map((it) => it + it).join("")}` : value;
+  return full + Math.round(share * 255).toString(16).padStart(2, "0");
+}
 
 /** The configuration of one field: defaults, and what overrides say of its name. */
 export function configured(fieldConfig, name, ref) {

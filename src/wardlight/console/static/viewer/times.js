@@ -8,8 +8,10 @@ export const QUICK = [
   ["now-2d", "Last 2 days"], ["now-7d", "Last 7 days"], ["now-30d", "Last 30 days"], ["now-90d", "Last 90 days"],
 ];
 
-export const local = () => localStorage.getItem("zone") === "local";
-export const zone = () => (local() ? Intl.DateTimeFormat().resolvedOptions().timeZone : "UTC");
+/** Whether times are the reader's, as the button of every page says. */
+export function local() {
+  try { return localStorage.getItem("zone") !== "utc"; } catch { return true; }
+}
 
 /** Read a moment; milliseconds since 1970, null for what is none. */
 export function moment(text, now = Date.now()) {

@@ -15,7 +15,7 @@ export function draw(body, { model, lines, board }) {
 function row(line, board) {
   const level = LEVELS.find((one) => (line.labels.level ?? line.labels.detected_level ?? "").toLowerCase().startsWith(one.slice(0, 4))) ?? "";
   const details = el("details", { "data-level": level }, el("summary", {},
-    el("time", { datetime: new Date(line.at).toISOString() }, clock(line.at)),
+    el("time", {}, clock(line.at)),
     el("b", {}, level), el("bdi", {}, visible(line.body))));
   // Most lines are never opened.
   details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(more(line, board)); });

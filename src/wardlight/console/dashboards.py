@@ -1,0 +1,52 @@
+"""The console's own viewer of the dashboards: the same JSON that Grafana reads, drawn in the browser.
+
+The page holds the board as JSON; `static/viewer/` draws it and asks `/api/v1/metrics` and Loki's API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+from markupsafe import Markup
+
+from wardlight.console import assets
+from wardlight.console.pages import HEADERS, environment
+from wardlight.problems import NotFound
+
+_UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
+
+def router(boards: Mapping[str, Mapping[str, Any]]) -> APIRouter:
+    """Make the routes; `boards` is each board's JSON by its uid."""
+    routes = APIRouter(include_in_schema=False)
+    templates = environment()
+    listed = list(boards.values())
+    others = [{"uid": board["uid"], "title": board["title"]} for board in listed]
+    scripts = [name for name in assets.assets().by_name if name.startswith("viewer/") and name.endswith(".js")]
+
+    @routes.get("/dashboards")
+    async def all_of_them() -> HTMLResponse:
+        return HTMLResponse(templates.get_template("dashboards.html").render(boards=listed), headers=HEADERS)
+
+    @routes.get("/dashboards/{uid}")
+    async def one(uid: str) -> HTMLResponse:
+        if uid not in boards:
+            raise NotFound("there is no such dashboard")
+        told = in_page({"board": boards[uid], "others": others})
+        template = templates.get_template("dashboard.html")
+        return HTMLResponse(template.render(board=boards[uid], told=told, scripts=scripts), headers=HEADERS)
+
+    return routes
+
+
+def in_page(content: object) -> Markup:
+    r"""Write JSON that nothing in it can end or escape from.
+
+    >>> in_page("</script>")
+    Markup('"\\u003c/script\\u003e"')
+    """
+    return Markup(msgspec.json.encode(content).decode().translate(_UNSAFE))  # noqa: S704 -- what markup needs is escaped
