@@ -20,7 +20,9 @@ WELCOME = "/welcome/"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 _VALID = timedelta(hours=72)
 _ITSELF = "wardlight"
-_FIRST = "administrator"
+_FIRST = "(first administrator)"
+"""Stands for somebody who has yet to choose a name; nobody can be called that."""
+_JOINED = sa.or_(people.c.password.is_not(None), people.c.subject.is_not(None))
 
 
 @dataclass(frozen=True)
@@ -72,17 +74,19 @@ class People:
         self._book = book
 
     def first(self) -> Invitation | None:
-        """Until somebody has joined, invite the first administrator, anew at each start; then None.
+        """While there is no administrator, invite the first, anew at each start; None when there is one.
 
         Whoever follows that link chooses a name: there is no default account, and no default password.
         """
         with self._book.change() as change:
-            if change.connection.scalar(sa.select(people.c.name).where(_joined).limit(1)) is not None:
+            waiting = change.connection.scalar(sa.select(invitations.c.person).where(invitations.c.first))
+            rows = change.connection.execute(sa.select(people.c.name, people.c.roles))
+            if {row.name for row in rows if Role.ADMINISTRATOR in roles_of(row.roles)} - {waiting}:
                 return None
-            if _row(change, _FIRST) is None:
+            if waiting is None:
                 _add(change, _FIRST, "", (Role.ADMINISTRATOR,))
-            change.note("person.invited", _ITSELF, person=_FIRST, roles=Role.ADMINISTRATOR)
-            return _invitation(change, _FIRST, first=True)
+            change.note("person.invited", _ITSELF, person=_FIRST, roles=str(Role.ADMINISTRATOR))
+            return _invitation(change, _FIRST)
 
     def invite(self, name: str, display_name: str, roles: Iterable[Role], *, by: str) -> Invitation:
         """Make an account that waits for its owner. Raises BadInput, and Conflict when the name is taken."""
@@ -109,7 +113,6 @@ class People:
         """Take away password and second factor, end the sessions, and make a new one-time link. Raises as `link`."""
         with self._book.change() as change:
             row = _local(change, name)
-            last_one_stays(change, row.name, reason="reset")
             forget_factor(change, row.name)
             update(change, row.name, password=None)
             end_sessions(change, row.name)
@@ -123,9 +126,10 @@ class People:
         with self._book.change() as change:
             row = found(change, name)
             if Role.ADMINISTRATOR not in roles_of(words):
-                last_one_stays(change, row.name, reason="another role")
+                _last_one_stays(change, row.name)
             update(change, row.name, roles=words)
             end_sessions(change, row.name)
+            settle(change, row.name)
             change.note("person.roles", by, person=row.name, roles=words, before=row.roles)
         return self.get(row.name)
 
@@ -133,7 +137,7 @@ class People:
         """Let somebody in no more, from this moment. Raises NotFound, and Conflict for the last administrator."""
         with self._book.change() as change:
             row = found(change, name)
-            last_one_stays(change, row.name, reason="disabled")
+            _last_one_stays(change, row.name)
             update(change, row.name, disabled=True)
             change.connection.execute(sa.delete(invitations).where(invitations.c.person == row.name))
             end_sessions(change, row.name)
@@ -166,6 +170,7 @@ class People:
                     raise Conflict(f"the name {name} belongs to another account here")
                 _add(change, name, display_name, kept, subject)
                 change.note("person.joined", name, person=name, roles=_words(kept))
+                settle(change, name)
             else:
                 name = row.name
                 if row.disabled:
@@ -191,9 +196,6 @@ class People:
         return _person(row)
 
 
-_joined = sa.or_(people.c.password.is_not(None), people.c.subject.is_not(None))
-
-
 def found(change: Change, name: str) -> Row:
     """Find somebody's row; raises NotFound."""
     row = _row(change, name)
@@ -213,12 +215,21 @@ def forget_factor(change: Change, name: str) -> None:
     change.connection.execute(sa.delete(recovery_codes).where(recovery_codes.c.person == name))
 
 
-def last_one_stays(change: Change, name: str, *, reason: str) -> None:
+def settle(change: Change, joined: str) -> None:
+    """When an administrator has joined, let the first one's link open nothing any more."""
+    row = found(change, joined)
+    if Role.ADMINISTRATOR in roles_of(row.roles) and (row.password or row.subject):
+        nobody = sa.select(invitations.c.person).where(invitations.c.first)
+        change.connection.execute(sa.delete(people).where(people.c.name.in_(nobody)))
+        change.connection.execute(sa.delete(invitations).where(invitations.c.first))
+
+
+def _last_one_stays(change: Change, name: str) -> None:
     """Raise Conflict when without this person nobody could manage the house any more."""
-    query = sa.select(people.c.name, people.c.roles).where(_joined, people.c.disabled.is_(False))
+    query = sa.select(people.c.name, people.c.roles).where(_JOINED, people.c.disabled.is_(False))
     able = {row.name for row in change.connection.execute(query) if Role.ADMINISTRATOR in roles_of(row.roles)}
     if able == {name}:
-        raise Conflict(f"{name} is the last administrator who can sign in ({reason}): let there be another one first")
+        raise Conflict(f"{name} is the last administrator who can sign in: let there be another one first")
 
 
 def _row(change: Change, name: str) -> Row | None:
@@ -244,10 +255,10 @@ def update(change: Change, person: str, /, **values: object) -> None:
     change.connection.execute(sa.update(people).where(people.c.name == person).values(values))
 
 
-def _invitation(change: Change, name: str, *, first: bool = False) -> Invitation:
+def _invitation(change: Change, name: str) -> Invitation:
     made, expires = secret.made(), change.now + _VALID
     change.connection.execute(sa.delete(invitations).where(invitations.c.person == name))
-    row = {"hash": secret.digest(made), "person": name, "first": first, "expires": expires}
+    row = {"hash": secret.digest(made), "person": name, "first": name == _FIRST, "expires": expires}
     change.connection.execute(sa.insert(invitations).values(row))
     return Invitation(name, made, expires)
 

@@ -26,7 +26,7 @@ _NOBODY = "unknown"
 
 @dataclass(frozen=True)
 class Invited:
-    """Whom a one-time link is for; the first of all may choose a name."""
+    """Whom a one-time link is for; the first of all has yet to choose a name."""
 
     person: str
     display_name: str
@@ -124,11 +124,11 @@ class Signing:
     def accept(self, link: str, password: str, visit: Visit, *, name: str = "", display_name: str = "") -> str:
         """Choose a password by a one-time link, which ends with it: the person's name.
 
-        Raises NotFound as `invited`, BadInput when the password is too weak, Conflict when the name is taken. Only the
-        first of all chooses a name.
+        Raises NotFound as `invited`, BadInput when the password is too weak, Conflict when the name is taken. The
+        first of all chooses a name, nobody else does.
         """
         invited = self.invited(link)
-        chosen = name_of(name) if invited.first and name else invited.person
+        chosen = name_of(name) if invited.first else invited.person
         shown = (display_name if invited.first else "").strip() or invited.display_name
         self._passwords.refuse_weak(password, chosen, shown)
         hashed = self._passwords.hashed(password)
@@ -139,6 +139,7 @@ class Signing:
             change.connection.execute(sa.delete(invitations).where(invitations.c.person == invited.person))
             people.update(change, invited.person, name=chosen, display_name=shown, password=hashed)
             people.end_sessions(change, chosen)
+            people.settle(change, chosen)
             lockout.forgive(change.connection, chosen)
             change.note("person.joined", chosen, person=chosen, address=visit.address)
         return chosen
