@@ -44,6 +44,7 @@ async def overview(incidents: Incidents, store: LogStore, clock: ManualClock) ->
 @pytest.fixture
 async def browser(overview: Overview) -> AsyncIterator[AsyncClient]:
     app = FastAPI()
+    app.state.stopping = lambda: True  # streams end after what they tell first
     app.include_router(router(overview))
     async with AsyncClient(transport=ASGITransport(app), base_url="http://wardlight.test") as browser:
         yield browser

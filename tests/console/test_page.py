@@ -61,7 +61,9 @@ async def test_no_id_is_there_twice(browser: AsyncClient) -> None:
 
 async def test_what_is_renewed_is_the_same_as_in_the_page(browser: AsyncClient) -> None:
     page, live = await browser.get("/"), await browser.get("/console/live")
-    assert live.text.strip() in page.text
+    assert live.headers["content-type"].startswith("text/event-stream")
+    told = [line.removeprefix("data: ") for line in live.text.split("\n") if line.startswith("data: ")]
+    assert "\n".join(told).strip() in page.text
 
 
 async def test_nothing_runs_or_loads_but_its_own_files(browser: AsyncClient) -> None:
@@ -88,7 +90,7 @@ async def test_it_is_kept_by_no_cache_and_framed_by_nobody(browser: AsyncClient,
 
 async def test_its_own_files_are_served_under_a_name_that_changes_with_them(browser: AsyncClient) -> None:
     found = re.findall(r'"(/console/static/[^"]+)"', (await browser.get("/")).text)
-    assert len(found) == 3
+    assert len(found) == 4
     for path in found:
         assert re.match(r"/console/static/[0-9a-f]{12}/[a-z]", path)
         answer = await browser.get(path)

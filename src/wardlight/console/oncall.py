@@ -7,9 +7,24 @@ from fastapi.responses import HTMLResponse
 
 from wardlight.clock import Clock, moment
 from wardlight.console.pages import HEADERS, environment
+from wardlight.console.snapshot import Duty
 from wardlight.escalation import Escalation
+from wardlight.escalation.roster import Roster
 
 _MESSAGES = 50
+
+
+def duties(roster: Roster) -> tuple[Duty, ...]:
+    """Say who is on call now, by the names of people."""
+    people = roster.oncall().people
+    return tuple(
+        Duty(
+            rotation=it.rotation,
+            people=tuple(people[key].name or key if key in people else key for key in it.now.people),
+            until=it.now.until,
+        )
+        for it in roster.rotations()
+    )
 
 
 def router(escalation: Escalation, clock: Clock) -> APIRouter:

@@ -13,7 +13,7 @@ import httpx
 
 from wardlight.clock import Clock, moment
 from wardlight.console.prometheus import readings
-from wardlight.console.snapshot import Away, IncidentsNow, Metrics, Snapshot, metrics_of
+from wardlight.console.snapshot import Away, Duty, IncidentsNow, Metrics, Snapshot, metrics_of
 from wardlight.incidents import SEVERITIES, Incidents
 from wardlight.problems import Problem
 from wardlight.records import KINDS, Sight
@@ -46,13 +46,21 @@ class Overview:
     """Asks Prometheus, the incidents and the log store at once; what fails is `Away` in its place."""
 
     def __init__(
-        self, prometheus_url: str, incidents: Incidents, store: LogStore, keys: Callable[[], Keys], clock: Clock
+        self,
+        prometheus_url: str,
+        incidents: Incidents,
+        store: LogStore,
+        keys: Callable[[], Keys],
+        clock: Clock,
+        *,
+        on_call: Callable[[], tuple[Duty, ...]] = tuple,
     ) -> None:
         self._prometheus_url = prometheus_url.rstrip("/")
         self._incidents = incidents
         self._store = store
         self._keys = keys
         self._clock = clock
+        self._on_call = on_call
         # Prometheus is a neighbour: a proxy of the environment is not for it.
         self._client = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
         self._since = moment(clock.now_ns())
@@ -72,9 +80,10 @@ class Overview:
         await self._client.aclose()
 
     async def _gather(self, view: View) -> Snapshot:
-        metrics, incidents, logs, users = await asyncio.gather(
+        metrics, incidents, on_call, logs, users = await asyncio.gather(
             _or_away(self._metrics()),
             _or_away(_in_thread(self._incidents_now)),
+            _or_away(_in_thread(self._on_call)),
             _or_away(_in_thread(partial(self._newest, view))),
             _or_away(_in_thread(partial(self._users, view))),
         )
@@ -83,6 +92,7 @@ class Overview:
             since=self._since,
             metrics=metrics,
             incidents=incidents,
+            on_call=on_call,
             logs=logs,
             users=users,
         )

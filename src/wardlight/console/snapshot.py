@@ -3,6 +3,7 @@
     Snapshot
     ├── metrics    Metrics | Away     servers, databases, application, people, targets
     ├── incidents  IncidentsNow | Away
+    ├── on_call    Duty… | Away
     ├── logs       lines by kind | Away
     └── users      ActiveUser… | Away
 
@@ -128,6 +129,15 @@ class IncidentsNow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Duty:
+    """Who is on call in a rotation, and until when."""
+
+    rotation: str
+    people: tuple[str, ...]
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """Everything on the page, of one moment."""
 
@@ -136,6 +146,7 @@ class Snapshot:
     """When this server began to look."""
     metrics: Metrics | Away
     incidents: IncidentsNow | Away
+    on_call: tuple[Duty, ...] | Away
     logs: Mapping[str, tuple[LogLine, ...]] | Away
     users: tuple[ActiveUser, ...] | Away
 

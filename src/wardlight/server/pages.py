@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from wardlight import console
+from wardlight import console, dashboards
+from wardlight.api import metrics
 from wardlight.console import Overview
 from wardlight.console.logs import LogDesk
+from wardlight.console.oncall import duties
 from wardlight.console.saved import SavedQueries
 from wardlight.server.alerts import Alerts
 from wardlight.server.changes import Told
@@ -16,16 +18,22 @@ from wardlight.server.trail import Audit
 def build(ground: Ground, audited: Audit, logged: Logs, alerted: Alerts, told: Told) -> Wing:
     """Open what the console shows."""
     settings, clock = ground.settings, ground.clock
-    overview = Overview(settings.stack.prometheus_url, alerted.incidents, logged.store, logged.keys, clock)
+    overview = Overview(
+        settings.stack.prometheus_url, alerted.incidents, logged.store, logged.keys, clock,
+        on_call=lambda: duties(alerted.escalation.roster),
+    )  # fmt: skip
+    neighbour = metrics.Prometheus(settings.stack.prometheus_url)
     saved = SavedQueries(ground.state, clock)
     guard = console.Guard(logged.queries, alerted.incidents, audited.ledger, ground.registry, clock)
     return Wing(
         routers=[
             console.router(overview),
+            console.dashboards_router(dashboards.built()),
+            metrics.router(neighbour),
             console.logs_router(LogDesk(logged.queries, saved)),
             console.users_router(logged.queries, clock),
             console.security_router(guard),
             console.errors_router(logged.queries, told.deployments, clock),
         ],
-        closing=[overview.aclose],
+        closing=[overview.aclose, neighbour.aclose],
     )
