@@ -74,7 +74,7 @@ def test_only_addresses_of_the_web_are_links(url: str) -> None:
     assert found("Graph", url=url) is None
     assert found("Runbook", replace(INCIDENT, annotations={"runbook_url": url})) in (None, "")
     assert found("Dashboard", replace(INCIDENT, annotations={"dashboard": url})) == (
-        "http://grafana:3000/dashboards?from=1767267900000&to=1767270000000"
+        "http://grafana:3000/d/wardlight-system?from=1767267900000&to=1767270000000"
     )
 
 

@@ -19,6 +19,14 @@ LOGS = "logs"
 _PROGRAMS = ("service_name", "service_namespace", "host_name")
 """Labels that alerts and streams share."""
 _KINDS = {"security": "security|audit", "data_access": "error|audit", "usage": "application|audit"}
+_BOARDS = {
+    "performance": "wardlight-performance",
+    "security": "wardlight-users",
+    "usage": "wardlight-users",
+    "data_access": "wardlight-home-privacy",
+    "change": "wardlight-home-developers",
+}
+"""Category of an incident: the board that shows it; `wardlight-system` for the rest."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,8 @@ def _logs(incident: Incident, places: Places, start: datetime, end: datetime) ->
     query = logql(incident)
     if places.grafana:
         pane = {
-            "datasource": "wardlight-loki",
-            "queries": [{"refId": "A", "expr": query, "datasource": {"type": "loki", "uid": "wardlight-loki"}}],
+            "datasource": "wardlight-logs",
+            "queries": [{"refId": "A", "expr": query, "datasource": {"type": "loki", "uid": "wardlight-logs"}}],
             "range": {"from": _ms(start), "to": _ms(end)},
         }
         asked = urlencode(
@@ -84,9 +92,9 @@ def _runbook(incident: Incident) -> Link | None:
 
 
 def _dashboard(incident: Incident, grafana: str, start: datetime, end: datetime) -> str:
-    """Lead to the dashboard that the rule names, else to Grafana's list, at the incident's time."""
+    """Lead to the dashboard that the rule names, else to the one of its category, at the incident's time."""
     own = incident.annotations.get("dashboard", "")
-    page = own if _is_web(own) else f"{grafana.rstrip('/')}/dashboards"
+    page = own if _is_web(own) else f"{grafana.rstrip('/')}/d/{_BOARDS.get(incident.category, 'wardlight-system')}"
     return f"{page}{'&' if '?' in page else '?'}{urlencode({'from': _ms(start), 'to': _ms(end)})}"
 
 
