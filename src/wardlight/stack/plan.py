@@ -281,7 +281,8 @@ def _grafana(settings: Settings, layout: Layout) -> Part | None:
         "GF_LOG_MODE": "console",
         "GF_SERVER_HTTP_ADDR": "127.0.0.1",
         "GF_SERVER_HTTP_PORT": str(settings.stack.grafana_port),
-        "GF_SECURITY_ADMIN_PASSWORD": f"$__file{{{room}/admin.password}}",
+        "GF_SECURITY_ADMIN_PASSWORD": f"$__file{{{room}/{GRAFANA_PASSWORD}}}",
+        "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": f"{room}/{GRAFANA_BOARDS}/{_GRAFANA_HOME_BOARD}",
         "GF_ANALYTICS_REPORTING_ENABLED": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
     }
@@ -297,6 +298,11 @@ def _grafana(settings: Settings, layout: Layout) -> Part | None:
     )
 
 
+GRAFANA_BOARDS = "boards"
+"""Where its boards lie in its room, a directory for each folder."""
+GRAFANA_PASSWORD = "admin.password"  # noqa: S105 -- a file's name
+_GRAFANA_HOME_BOARD = "Wardlight homes/wardlight-home-administrators.json"
+"""What everybody starts with whose team or preferences say nothing else."""
 _GRAFANA_HOMES = tuple(
     map(Path, ("/usr/share/grafana", "/opt/homebrew/share/grafana", "/opt/homebrew/opt/grafana/share/grafana"))
 )
