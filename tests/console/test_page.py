@@ -121,7 +121,7 @@ async def test_a_hostile_line_is_only_text(browser: AsyncClient, store: Embedded
     )
     assert "<b>clinic</b>" in page.text
     assert not [tag for tag, _ in page.tags if tag == "img"]
-    assert len([tag for tag, _ in page.tags if tag == "script"]) == 1
+    assert len([tag for tag, _ in page.tags if tag == "script"]) == 2
 
 
 async def test_a_hostile_alert_is_only_text(browser: AsyncClient, fire: Callable[..., None]) -> None:

@@ -35,7 +35,9 @@ def snapshot(
     told: Metrics | Away | None = None, incidents: IncidentsNow | Away = QUIET, logs: Away | None = None
 ) -> Snapshot:
     since = NOW - timedelta(hours=1)
-    return Snapshot(at=NOW, since=since, metrics=told or metrics(), incidents=incidents, logs=logs or {}, users=())
+    return Snapshot(
+        at=NOW, since=since, metrics=told or metrics(), incidents=incidents, on_call=(), logs=logs or {}, users=()
+    )
 
 
 def lamp(of: Snapshot, name: str) -> Lamp:
