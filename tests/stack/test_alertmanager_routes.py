@@ -15,6 +15,7 @@ from wardlight.stack import render
 from wardlight.stack.programs import find
 
 WEBHOOK = "http://127.0.0.1:8480/api/v1/alertmanager"
+CLIENT = {"authorization": {"credentials_file": "wardlight.token"}}
 CONTACTS = (
     Stack(),
     Stack(emergency="https://hooks.example/wardlight"),
@@ -32,12 +33,12 @@ NAMES = {
 
 def written(tmp_path: Path, stack: Stack) -> Path:
     path = tmp_path / "alertmanager.yml"
-    path.write_text(yaml.safe_dump(render.alertmanager(WEBHOOK, stack), sort_keys=False))
+    path.write_text(yaml.safe_dump(render.alertmanager(WEBHOOK, stack, CLIENT), sort_keys=False))
     return path
 
 
 def emergency(stack: Stack) -> dict[str, Any]:
-    return next(one for one in render.alertmanager(WEBHOOK, stack)["receivers"] if one["name"] == "emergency")
+    return next(one for one in render.alertmanager(WEBHOOK, stack, CLIENT)["receivers"] if one["name"] == "emergency")
 
 
 @pytest.mark.stack
@@ -91,12 +92,12 @@ def test_a_mail_without_account_is_from_wardlight_and_asks_for_no_password() -> 
 )
 def test_a_contact_that_can_not_be_told_is_refused(stack: Stack, setting: str) -> None:
     with pytest.raises(BadConfig, match=setting):
-        render.alertmanager(WEBHOOK, stack)
+        render.alertmanager(WEBHOOK, stack, CLIENT)
 
 
 def test_people_get_a_sign_of_life_a_day_and_machines_one_a_minute() -> None:
     def repeated(stack: Stack) -> str:
-        return str(render.alertmanager(WEBHOOK, stack)["route"]["routes"][0]["repeat_interval"])
+        return str(render.alertmanager(WEBHOOK, stack, CLIENT)["route"]["routes"][0]["repeat_interval"])
 
     assert [repeated(stack) for stack in CONTACTS[1:3]] == ["50s", "24h"]
 

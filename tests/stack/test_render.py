@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from wardlight.clock import ManualClock
 from wardlight.config import Platform, Settings, Stack
 from wardlight.rules.sources import SHIPPED
 from wardlight.stack import plan, render
+from wardlight.stack.keys import Keys
 from wardlight.stack.layout import Layout
 from wardlight.stack.programs import find
 
@@ -44,7 +46,8 @@ pytestmark = pytest.mark.stack
 def rendered(tmp_path: Path, settings: Settings, *, demo: bool = False) -> Layout:
     layout = Layout(tmp_path)
     layout.make()
-    render.render(plan.parts(settings, layout, demo=demo), settings, layout, demo=demo)
+    let_in = Keys(layout, settings.server, None if demo else lambda part: f"wl_{part}", ManualClock())
+    render.render(plan.parts(settings, layout, demo=demo), settings, layout, let_in, demo=demo)
     return layout
 
 

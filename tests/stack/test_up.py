@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 from tests.running import Installation
 
 pytestmark = pytest.mark.stack
@@ -50,6 +51,31 @@ def test_up_status_and_down_from_first_to_last(installation: Installation) -> No
     assert installation.wardlight("status").returncode == 69
     down = installation.wardlight("down")
     assert (down.returncode, down.stdout) == (0, f"nothing runs in {installation.data}\n")
+
+
+def test_with_tls_every_part_trusts_the_servers_certificate(installation: Installation, tmp_path: Path) -> None:
+    both = tmp_path / "server.pem"
+    both.touch(mode=0o600)
+    trustme.CA().issue_cert("watch.example").private_key_and_cert_chain_pem.write_to_path(both)
+    text = installation.settings.read_text()
+    installation.settings.write_text(text.replace("[server]\n", f'[server]\ncertificate = "{both}"\n'))
+    up = installation.wardlight("up", "--detach")
+    assert up.returncode == 0, up.stdout + up.stderr
+    report = installation.status()
+    assert report["healthy"]
+    assert {target["job"] for target in report["targets"]} >= {"wardlight", "prometheus", "alertmanager"}
+    assert "Wardlight: https://" in up.stdout
+    assert "become the administrator at https://" in up.stdout
+
+
+def test_too_weak_settings_are_told_before_anything_starts(installation: Installation) -> None:
+    text = installation.settings.read_text()
+    installation.settings.write_text(text.replace('listen = "127.0.0.1', 'listen = "0.0.0.0'))
+    for more in ((), ("--demo",)):
+        up = installation.wardlight("up", "--detach", *more)
+        assert up.returncode == 78
+        assert f"{installation.settings}:2: setting server.listen" in up.stderr
+    assert installation.processes() == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")

@@ -18,7 +18,10 @@ from wardlight.problems import BadConfig
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Directory of everything that is kept.")
 @click.option("--listen", metavar="HOST:PORT", help="Address to listen on (setting server.listen).")
 @click.option("--open", "open_", is_flag=True, help="No sign-in; loopback addresses only.")
-def serve(data: Path | None, listen: str | None, open_: bool) -> None:
+@click.option(
+    "--supervised", is_flag=True, hidden=True, help="`wardlight up` tells how the first administrator gets in."
+)
+def serve(data: Path | None, *, listen: str | None, open_: bool, supervised: bool) -> None:
     """Run the server alone, in the foreground.
 
     Where it can be reached from elsewhere it needs TLS: server.certificate, or server.behind_proxy.
@@ -26,7 +29,8 @@ def serve(data: Path | None, listen: str | None, open_: bool) -> None:
     import uvicorn
 
     from wardlight.server import create_app
-    from wardlight.stack.layout import default_data
+    from wardlight.stack.layout import Layout, default_data
+    from wardlight.stack.tokens import welcome
 
     directory = data or default_data()
     settings = load(directory / "wardlight.toml")
@@ -39,6 +43,8 @@ def serve(data: Path | None, listen: str | None, open_: bool) -> None:
         )
     strength.require(settings, directory / "wardlight.toml")
     directory.mkdir(parents=True, exist_ok=True)
+    if not (open_ or supervised) and (told := welcome(Layout(directory), settings)):
+        click.echo(told)
     app = create_app(settings, directory, open_=open_)
     # What is there now stays for good: collections needn't look at it, and may come less often.
     gc.freeze()

@@ -11,8 +11,9 @@ import click
 import msgspec
 
 from wardlight.cli import options
+from wardlight.config import load
 from wardlight.problems import Unavailable
-from wardlight.stack import health, run, state
+from wardlight.stack import health, run, state, tokens
 from wardlight.stack.layout import Layout
 
 
@@ -23,17 +24,24 @@ from wardlight.stack.layout import Layout
 def up(data: Path, *, demo: bool, detach: bool) -> None:
     """Start Prometheus, Alertmanager, the exporters and the server, and watch over them.
 
-    Everything listens on 127.0.0.1 and lies in the data directory. What ends is started again. Ctrl-C stops everything.
+    Everything but the server listens on 127.0.0.1 only, and lies in the data directory. What ends is started again. Ctrl-C
+    stops everything. With --demo nobody signs in, and the server listens on 127.0.0.1 only too.
     """
     layout = Layout(data)
+
+    def ready(report: health.Report) -> None:
+        _show(report)
+        if not demo and (told := tokens.welcome(layout, load(layout.settings))):
+            click.echo(told)
+
     if not detach:
-        run.up(layout, demo=demo, say=_say, show=_show)
+        run.up(layout, demo=demo, say=_say, show=ready)
         return
     code, said = run.detach(layout, demo=demo)
     if code:
         click.echo(said.rstrip(), err=True)
         sys.exit(code)
-    _show(asyncio.run(health.check(state.running(layout), str(data))))
+    ready(asyncio.run(health.check(state.running(layout), str(data))))
 
 
 @click.command()
@@ -88,9 +96,9 @@ def _show(report: health.Report) -> None:
     for target in report.targets:
         if not target.healthy:
             click.echo(f"{_mark(healthy=False)}  {target.job} {target.instance}: {target.detail}")
-    server = next((part.address for part in report.parts if part.name == "wardlight"), "")
+    server = next((part.url for part in report.parts if part.name == "wardlight"), "")
     end = "all is healthy" if report.healthy else "not all is healthy"
-    click.echo(click.style(end, fg="green" if report.healthy else "red") + f"; Wardlight: http://{server}/")
+    click.echo(click.style(end, fg="green" if report.healthy else "red") + f"; Wardlight: {server}/")
 
 
 def _mark(*, healthy: bool) -> str:

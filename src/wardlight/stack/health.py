@@ -8,7 +8,9 @@ from contextlib import suppress
 import httpx
 import msgspec
 
+from wardlight.problems import BadConfig
 from wardlight.stack.state import PartState, State
+from wardlight.tls import Pin
 
 
 class PartHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +24,8 @@ class PartHealth(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     """What is wrong; empty if nothing."""
     restarts: int
+    url: str = ""
+    """Where people open it; empty for what speaks no HTTP."""
 
 
 class TargetHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,8 +60,11 @@ async def check(state: State | None, data: str) -> Report:
     return Report(healthy=well, data=data, supervisor=state.supervisor.pid, parts=tuple(parts), targets=tuple(targets))
 
 
-async def trouble(client: httpx.AsyncClient, ready: str) -> str:
-    """Ask an endpoint whether it is ready; return what is wrong, empty if nothing is."""
+async def trouble(client: httpx.AsyncClient, ready: str, certificate: str = "") -> str:
+    """Ask an endpoint whether it is ready; return what is wrong, empty if nothing is.
+
+    With a certificate only that is trusted.
+    """
     url = httpx.URL(ready)
     try:
         if url.scheme == "tcp":
@@ -65,11 +72,20 @@ async def trouble(client: httpx.AsyncClient, ready: str) -> str:
                 _, writer = await asyncio.open_connection(url.host, url.port)
             writer.close()
         elif ready:
-            answer = await client.get(url)
+            answer = await (_pinned(url, certificate) if certificate else client.get(url))
             return "" if answer.is_success else f"{ready} answers {answer.status_code}"
     except (httpx.HTTPError, OSError) as error:
         return f"{ready} does not answer ({type(error).__name__})"
+    except BadConfig as problem:
+        return str(problem)
     return ""
+
+
+async def _pinned(url: httpx.URL, certificate: str) -> httpx.Response:
+    """Ask over TLS whoever shows this certificate."""
+    pin = Pin.of(certificate)
+    async with httpx.AsyncClient(timeout=3, verify=pin.context, trust_env=False) as client:
+        return await client.get(url, extensions=pin.extensions)
 
 
 async def _part(client: httpx.AsyncClient, part: PartState) -> PartHealth:
@@ -78,7 +94,7 @@ async def _part(client: httpx.AsyncClient, part: PartState) -> PartHealth:
     if part.state != "external" and process is None:
         detail = "no process"
     else:
-        detail = await trouble(client, part.ready)
+        detail = await trouble(client, part.ready, part.certificate)
     return PartHealth(
         name=part.name,
         address=part.address,
@@ -87,7 +103,14 @@ async def _part(client: httpx.AsyncClient, part: PartState) -> PartHealth:
         healthy=not detail,
         detail=detail,
         restarts=part.restarts,
+        url=_address(part.ready),
     )
+
+
+def _address(ready: str) -> str:
+    """Take scheme, host and port of where a part is asked."""
+    url = httpx.URL(ready)
+    return f"{url.scheme}://{url.netloc.decode()}" if url.scheme in ("http", "https") else ""
 
 
 class _Target(msgspec.Struct):

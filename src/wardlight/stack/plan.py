@@ -30,6 +30,8 @@ class Part:
     """A URL that answers 2xx when it is ready; `tcp://host:port` for one that accepts; empty: running is ready."""
     after: tuple[str, ...] = ()
     """Parts that must be ready before it starts, and that stop after it."""
+    certificate: str = ""
+    """File of the certificate that it shows, the only one to trust; empty: no TLS."""
     environment: Callable[[], Mapping[str, str]] = dict
     """Variables to add, asked for at each start; FileNotFoundError means: not yet."""
     users: tuple[str, ...] = ()
@@ -42,7 +44,7 @@ class Part:
     @property
     def url(self) -> str:
         """Where programs on this machine reach it by HTTP."""
-        return self.address if "://" in self.address else f"http://{self.address}"
+        return self.address if "://" in self.address else f"http{'s' if self.certificate else ''}://{self.address}"
 
 
 def local(port: int) -> str:
@@ -96,8 +98,8 @@ def parts(settings: Settings, layout: Layout, *, demo: bool) -> tuple[Part, ...]
 
 
 def _server(settings: Settings, layout: Layout, platform: Platform | None) -> Part:
-    """Wardlight itself; it reads the settings file, but for a platform that isn't the configured one."""
-    listen = settings.server.listen
+    """Wardlight itself; it reads the settings file, but for a platform that isn't the configured one: then it is open."""
+    listen, scheme = settings.server.listen, settings.server.scheme
     environment = {}
     if platform is not None:
         environment = {
@@ -107,10 +109,20 @@ def _server(settings: Settings, layout: Layout, platform: Platform | None) -> Pa
         }
     return Part(
         name="wardlight",
-        command=_python("wardlight", "serve", "--data", layout.data, "--listen", listen, "--open"),
+        command=_python(
+            "wardlight",
+            "serve",
+            "--data",
+            layout.data,
+            "--listen",
+            listen,
+            "--supervised",
+            *([] if platform is None else ["--open"]),
+        ),
         address=reachable(listen),
         setting="server.listen",
-        ready=f"http://{reachable(listen)}/readyz",
+        ready=f"{scheme}://{reachable(listen)}/readyz",
+        certificate=settings.server.certificate,
         environment=lambda: environment,
         alert="WardlightDown",
         job="wardlight",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -16,6 +14,8 @@ import yaml
 
 from wardlight.config import Platform, Settings, Stack
 from wardlight.problems import BadConfig
+from wardlight.stack import grafana, keys
+from wardlight.stack.keys import Keys
 from wardlight.stack.layout import Layout, unprivileged
 from wardlight.stack.plan import Part, watched
 from wardlight.stack.programs import require
@@ -24,7 +24,7 @@ _HERE = files("wardlight.stack")
 _CONFIGURED = ("prometheus", "alertmanager", "blackbox_exporter", "postgres_exporter", "grafana")
 
 
-def render(parts: Sequence[Part], settings: Settings, layout: Layout, *, demo: bool) -> None:
+def render(parts: Sequence[Part], settings: Settings, layout: Layout, let_in: Keys, *, demo: bool) -> None:
     """Write every part's configuration into its room, also that of parts which run elsewhere.
 
     Raises BadConfig with the checker's words when a rendered file isn't valid.
@@ -36,19 +36,20 @@ def render(parts: Sequence[Part], settings: Settings, layout: Layout, *, demo: b
         for part in parts
         if part.name in _CONFIGURED
     }
+    let_in.write()
+    client = keys.client(settings.server, demo=demo)
     for stale in (room["prometheus"] / "rules").glob("*.yml"):
         stale.unlink()
     for rules in rule_files(demo=demo):
         _write(room["prometheus"] / "rules" / rules.name, rules.read_text())
-    _write(room["prometheus"] / "prometheus.yml", prometheus(by_name, platform))
+    _write(room["prometheus"] / "prometheus.yml", prometheus(by_name, platform, client))
     webhook = f"{by_name['wardlight'].url}/api/v1/alertmanager"
-    _write(room["alertmanager"] / "alertmanager.yml", alertmanager(webhook, settings.stack))
+    _write(room["alertmanager"] / "alertmanager.yml", alertmanager(webhook, settings.stack, client))
     _write(room["blackbox_exporter"] / "blackbox.yml", (_HERE / "blackbox.yml").read_text())
     if "postgres_exporter" in room:
         _write(room["postgres_exporter"] / "queries.yml", (_HERE / "queries.yml").read_text())
     if "grafana" in room:
-        _write(room["grafana"] / "provisioning/datasources/wardlight.yaml", grafana(by_name))
-        _password(room["grafana"] / "admin.password")
+        grafana.provision(room["grafana"], by_name, client)
     _check(layout)
 
 
@@ -57,9 +58,12 @@ def rule_files(*, demo: bool = True) -> list[Path]:
     return [path for path in sorted(Path(str(_HERE / "rules")).glob("*.yml")) if demo or path.stem != "demo"]
 
 
-def prometheus(parts: Mapping[str, Part], platform: Platform) -> dict[str, Any]:
-    """Compose prometheus.yml: what is critical every 5 s, the rest every 10 s."""
-    jobs = [_job("wardlight", [parts["wardlight"].address], critical=True)]
+def prometheus(parts: Mapping[str, Part], platform: Platform, client: Mapping[str, Any]) -> dict[str, Any]:
+    """Compose prometheus.yml: what is critical every 5 s, the rest every 10 s; `client` is how the server is asked."""
+    server = parts["wardlight"]
+    jobs = [_job("wardlight", [server.address], critical=True) | dict(client)]
+    if server.certificate:
+        jobs[0]["scheme"] = "https"
     if platform.metrics:
         jobs.append(_job("application", list(platform.metrics), critical=True))
     if platform.database:
@@ -112,16 +116,18 @@ def _split(part: Part) -> tuple[str, str, str]:
     return url.netloc, url.scheme, url.path.rstrip("/")
 
 
-def alertmanager(webhook: str, stack: Stack) -> dict[str, Any]:
+def alertmanager(webhook: str, stack: Stack, client: Mapping[str, Any]) -> dict[str, Any]:
     """Compose alertmanager.yml: every alert to Wardlight, but those about Wardlight itself to the emergency contact.
 
-    Raises BadConfig when the emergency contact can't be told.
+    `client` is how the server is asked. Raises BadConfig when the emergency contact can't be told.
     """
 
     def route(matcher: str, wait: str, interval: str, repeat: str, to: str = "wardlight") -> dict[str, Any]:
         only = {"matchers": [matcher]} if matcher else {}
         return {"receiver": to, **only, "group_wait": wait, "group_interval": interval, "repeat_interval": repeat}
 
+    way = {"http_config": dict(client)} if client else {}
+    told = {"url": webhook, "send_resolved": True, "max_alerts": 10_000, **way}
     # The dead man's switch: its repeat must be due at every flush. People get a sign of life a day.
     alive = "24h" if "://" not in stack.emergency else "50s"
     return {
@@ -142,7 +148,7 @@ def alertmanager(webhook: str, stack: Stack) -> dict[str, Any]:
             for cause, effects in _INHIBITED.items()
         ],
         "receivers": [
-            {"name": "wardlight", "webhook_configs": [{"url": webhook, "send_resolved": True, "max_alerts": 10_000}]},
+            {"name": "wardlight", "webhook_configs": [told]},
             {"name": "emergency", **_contact(stack)},
         ],
     }
@@ -183,39 +189,12 @@ def _contact(stack: Stack) -> dict[str, Any]:
     return {"email_configs": [mail | ({"auth_username": user, "auth_password": password} if user else {})]}
 
 
-def grafana(parts: Mapping[str, Part]) -> dict[str, Any]:
-    """Compose Grafana's data sources: metrics, logs (the server speaks Loki's API) and alerts."""
-
-    def source(name: str, kind: str, url: str, **more: object) -> dict[str, Any]:
-        uid = f"wardlight-{kind}"
-        return {"name": name, "type": kind, "uid": uid, "access": "proxy", "url": url, "editable": False, **more}
-
-    managed = {"implementation": "prometheus", "handleGrafanaManagedAlerts": False}
-    return {
-        "apiVersion": 1,
-        "datasources": [
-            source("Prometheus", "prometheus", parts["prometheus"].url, isDefault=True),
-            source("Wardlight logs", "loki", parts["wardlight"].url),
-            source("Alertmanager", "alertmanager", parts["alertmanager"].url, jsonData=managed),
-        ],
-    }
-
-
 def _write(path: Path, content: object) -> None:
     """Write text as it is, anything else as YAML; the room around it decides who reads it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(path.parent.stat().st_mode | 0o500)
     path.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
     path.chmod(0o644)
-
-
-def _password(path: Path) -> None:
-    """Invent Grafana's first password, once, for the owner of its room alone."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(18))
-        room = path.parent.stat()
-        os.chown(path, room.st_uid, room.st_gid)
 
 
 def _check(layout: Layout) -> None:

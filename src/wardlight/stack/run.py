@@ -10,14 +10,17 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
+from wardlight import strength
 from wardlight.clock import SystemClock
-from wardlight.config import Settings, load
-from wardlight.problems import Denied, Unavailable
-from wardlight.stack import health, history, plan, ports, render, settings_file, state
+from wardlight.config import Server, Settings, address, is_loopback, load, place
+from wardlight.problems import BadConfig, Denied, Unavailable
+from wardlight.stack import health, history, plan, ports, render, settings_file, state, tokens
 from wardlight.stack.alarm import Alarm
+from wardlight.stack.keys import Keys
 from wardlight.stack.layout import Layout
 from wardlight.stack.supervisor import STOP_SECONDS, Supervisor
 
@@ -40,7 +43,11 @@ def up(layout: Layout, *, demo: bool, say: Say, show: Show) -> None:
     layout.make()
     settings_file.write_once(layout.settings)
     settings = load(layout.settings)
+    strength.require(settings, layout.settings)
+    if demo:
+        _refuse_for_demo(settings.server, layout.settings)
     parts = plan.parts(settings, layout, demo=demo)
+    let_in = Keys(layout, settings.server, None if demo else tokens.Issuer(layout, settings.access), SystemClock())
     with state.exclusive(layout):
         if left := state.read(layout):
             _end(state.leftovers(left))
@@ -48,16 +55,26 @@ def up(layout: Layout, *, demo: bool, say: Say, show: Show) -> None:
         state.write(layout, state.State(supervisor=us, ready=False, prometheus="", parts=()))
         try:
             ports.check(parts, layout.settings)
-            render.render(parts, settings, layout, demo=demo)
+            render.render(parts, settings, layout, let_in, demo=demo)
             if demo and not settings.stack.prometheus:
                 history.invent(layout.room("prometheus"), SystemClock().now_ns() // 10**9)
             _tell_elsewhere(settings, layout, say)
-            asyncio.run(_watch(parts, layout, say, show))
+            asyncio.run(_watch(parts, layout, let_in, say, show))
         finally:
             layout.state.unlink(missing_ok=True)
 
 
-async def _watch(parts: Sequence[plan.Part], layout: Layout, say: Say, show: Show) -> None:
+def _refuse_for_demo(server: Server, path: Path) -> None:
+    """See that nobody else reaches a house without sign-in. Raises BadConfig."""
+    host, _ = address(server.listen, "server.listen")
+    for setting, wrong in (("server.listen", not is_loopback(host)), ("server.certificate", bool(server.certificate))):
+        if wrong:
+            raise BadConfig(
+                f"{place(setting, path)}: with --demo nobody signs in: on a loopback address, without TLS only"
+            )
+
+
+async def _watch(parts: Sequence[plan.Part], layout: Layout, let_in: Keys, say: Say, show: Show) -> None:
     """Run the supervisor until a signal."""
     clock = SystemClock()
     alertmanager = next(part.url for part in parts if part.name == "alertmanager")
@@ -67,6 +84,7 @@ async def _watch(parts: Sequence[plan.Part], layout: Layout, say: Say, show: Sho
         asyncio.get_running_loop().add_signal_handler(number, supervisor.stopping.set)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(supervisor.run())
+        tasks.create_task(let_in.keep(supervisor.stopping))
         late = await _ready(supervisor)
         if late:
             supervisor.stopping.set()
@@ -106,10 +124,12 @@ def _tell_elsewhere(settings: Settings, layout: Layout, say: Say) -> None:
         say("nobody is told when Wardlight itself is down: setting stack.emergency")
     if settings.stack.prometheus:
         room = layout.room("prometheus")
-        say(f"Prometheus runs at {settings.stack.prometheus}: it needs the rules and jobs in {room}")
+        say(f"Prometheus runs at {settings.stack.prometheus}: it needs the rules, jobs and tokens in {room}")
     if settings.stack.alertmanager:
         file = layout.room("alertmanager") / "alertmanager.yml"
-        say(f"Alertmanager runs at {settings.stack.alertmanager}: it needs the receivers and routes in {file}")
+        say(
+            f"Alertmanager runs at {settings.stack.alertmanager}: it needs the receivers and routes in {file}, with the token beside"
+        )
     if settings.stack.grafana:
         say(f"Grafana runs at {settings.stack.grafana}: add Prometheus, and Loki and Alertmanager data sources by hand")
 

@@ -42,6 +42,8 @@ class PartState(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     ready: str
     """How it is asked; see `plan.Part.ready`."""
+    certificate: str = ""
+    """See `plan.Part.certificate`."""
     state: str
     """`waiting`, `starting`, `ready`, `restarting`, `stopped`; `external` for one that runs elsewhere."""
     process: Process | None

@@ -107,6 +107,7 @@ class Supervisor:
                     name=child.part.name,
                     address=child.part.address,
                     ready=child.part.ready,
+                    certificate=child.part.certificate,
                     state=child.phase,
                     process=child.process,
                     restarts=child.restarts,
@@ -205,7 +206,7 @@ class Supervisor:
     async def _until_ready(self, child: Child) -> None:
         """Ask a part until it answers."""
         async with httpx.AsyncClient(timeout=2) as client:
-            while await health.trouble(client, child.part.ready):  # noqa: ASYNC110 -- a part sets no event
+            while await health.trouble(client, child.part.ready, child.part.certificate):  # noqa: ASYNC110 -- a part sets no event
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _unless_stopping(self, doing: Awaitable[object]) -> bool:
