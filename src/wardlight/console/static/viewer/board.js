@@ -34,7 +34,7 @@ export class Board {
       fold.setAttribute("aria-expanded", String(!grid.hidden));
     } }, row.title);
     grid.hidden = Boolean(row.collapsed);
-    return el("div", { class: "row" }, el("h2", {}, fold), grid);
+    return el("div", { class: "board-row" }, el("h2", {}, fold), grid);
   }
 
   seen({ isIntersecting, target }) {

@@ -16,7 +16,7 @@ function times(board) {
   const quick = el("ul", { class: "quick" }, QUICK.map(([value, words]) => el("li", {}, el("button", { type: "button", "aria-pressed": String(value === from && to === "now"), onclick: () => board.look(value, "now") }, words))));
   const start = el("input", { type: "datetime-local", id: "from", value: field(moment(from)), required: true });
   const end = el("input", { type: "datetime-local", id: "to", value: field(moment(to)), required: true });
-  const wrong = el("p", { class: "wrong", role: "alert" });
+  const wrong = el("p", { class: "mistake", role: "alert" });
   const form = el("form", { class: "absolute" }, el("label", { for: "from" }, "From"), start, el("label", { for: "to" }, "To"), end, wrong, el("button", { type: "submit" }, "Show"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -21,9 +21,9 @@ const POINTS = 240;
 export class Panel {
   constructor(model, board) {
     Object.assign(this, { model, board, kind: KINDS[model.type], kept: {}, seen: false, stale: true, tabled: false });
-    this.body = el("div", { class: "body" });
+    this.body = el("div", { class: "face" });
     const { x, y, w, h } = model.gridPos;
-    this.element = el("article", { class: `panel ${model.type}`, id: `panel-${model.id}`, "aria-labelledby": `title-${model.id}`, "data-state": "waiting", vars: { "--x": x + 1, "--y": y - board.top(model) + 1, "--w": w, "--h": h } }, this.head(), this.body);
+    this.element = el("article", { class: "panel", "data-type": model.type, id: `panel-${model.id}`, "aria-labelledby": `title-${model.id}`, "data-state": "waiting", vars: { "--x": x + 1, "--y": y - board.top(model) + 1, "--w": w, "--h": h } }, this.head(), this.body);
     new ResizeObserver(() => requestAnimationFrame(() => this.drawn?.size?.())).observe(this.body);
   }
 
@@ -32,7 +32,7 @@ export class Panel {
     this.links = el("span", { class: "leads" });
     this.tabler = el("button", { type: "button", "aria-pressed": "false", hidden: true, title: "As a table", "aria-label": `${title}: as a table`, onclick: () => this.turn() }, "▤");
     return el("div", { class: "head" }, el("h3", { id: `title-${id}` }, visible(title)),
-      el("div", { class: "tools" }, this.links, description ? menu(el("span", { "aria-hidden": "true" }, "?"), description, { "data-help": title }) : "", this.tabler,
+      el("div", { class: "panel-tools" }, this.links, description ? menu(el("span", { "aria-hidden": "true" }, "?"), description, { "data-help": title }) : "", this.tabler,
         el("button", { type: "button", title: "Alone on the page", "aria-label": `${title}: alone on the page`, onclick: () => this.board.alone(id) }, "⤢")));
   }
 

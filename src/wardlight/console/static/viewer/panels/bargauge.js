@@ -11,7 +11,7 @@ export function draw(body, { model, series }) {
     return { name: one.name || model.title, config, value, shown: look(config, value) };
   });
   const most = Math.max(...figures.map(({ value }) => value ?? 0), 0) || 1;
-  body.replaceChildren(el("dl", { class: "bars" }, figures.map((it) => bar(it, most))));
+  body.replaceChildren(el("dl", { class: "levels" }, figures.map((it) => bar(it, most))));
   return { table: () => ({ heads: ["Name", "Value"], rows: figures.map(({ name, shown }) => [name, shown.text]) }) };
 }
 

@@ -24,7 +24,7 @@ function row(line, board) {
 
 function more(line, board) {
   const names = Object.keys(line.labels).sort();
-  return el("div", { class: "labels" },
+  return el("div", { class: "line-more" },
     el("p", {}, exact(line.at)),
     el("dl", {}, names.map((name) => el("div", {}, el("dt", {}, name), el("dd", {}, visible(line.labels[name]))))),
     el("p", {}, el("a", { href: board.around(line.at) }, "Lines around this moment")));

@@ -13,7 +13,7 @@ export function draw(body, { model, series, range }) {
   const share = (ms) => `${(Math.min(1, Math.max(0, ms / long)) * 100).toFixed(3)}%`;
   body.replaceChildren(el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": model.title },
     el("dl", { class: "tracks" }, tracks.map((track) => el("div", {}, el("dt", {}, visible(track.name)), el("dd", {}, track.parts.map((part) => piece(part, share, range)), el("span", { class: "hidden" }, summary(track)))))),
-    el("div", { class: "ticks", "aria-hidden": "true" }, el("span"), el("p", {}, [0, 0.25, 0.5, 0.75].map((at) => el("span", { vars: { left: `${at * 100}%` } }, clock(range.from + long * at).slice(0, 16).replace(/:\d\d$/, (it) => (long > 3e5 && long < 864e5 ? "" : it))))))));
+    el("div", { class: "ticks", "aria-hidden": "true" }, el("i"), el("p", {}, [0, 0.25, 0.5, 0.75].map((at) => el("span", { vars: { left: `${at * 100}%` } }, clock(range.from + long * at).slice(0, 16).replace(/:\d\d$/, (it) => (long > 3e5 && long < 864e5 ? "" : it))))))));
   return { table: () => ({ heads: ["What", "From", "To", "State"], rows: tracks.flatMap(({ name, parts }) => parts.map((part) => [name, clock(part.from), clock(part.to), part.shown.text])) }) };
 }
 

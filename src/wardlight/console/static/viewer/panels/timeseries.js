@@ -44,6 +44,7 @@ export function draw(body, context) {
       ...marks.map((mark) => el("p", { class: "event" }, `${mark.kind}: ${visible(mark.text)}`))];
   }
 
+  told();
   const drawn = plot(place, {
     board, range, tip, pinned: (at) => board.links(model, at),
     series: [{}, ...now.drawn.map(({ at }) => stroke(now.curves[at], now))], bands: now.bands,
@@ -51,7 +52,6 @@ export function draw(body, context) {
     scales: { y: { range: (_, low, high) => bounds(now.config, low, high) } },
     hooks: { draw: [(u) => thresholds(u, now.config), (u) => marks(u, board.marks)] },
   }, now.data);
-  told();
   return {
     size: drawn.size, close: drawn.close, redraw: () => drawn.u.redraw(false),
     update(fresh) {
