@@ -32,7 +32,7 @@ export class Panel {
     this.links = el("span", { class: "leads" });
     this.tabler = el("button", { type: "button", "aria-pressed": "false", hidden: true, title: "As a table", "aria-label": `${title}: as a table`, onclick: () => this.turn() }, "▤");
     return el("div", { class: "head" }, el("h3", { id: `title-${id}` }, visible(title)),
-      el("div", { class: "panel-tools" }, this.links, description ? menu(el("span", { "aria-hidden": "true" }, "?"), description, { "data-help": title }) : "", this.tabler,
+      el("div", { class: "panel-tools" }, this.links, description ? menu([el("span", { "aria-hidden": "true" }, "?"), el("span", { class: "hidden" }, `About ${title}`)], description) : "", this.tabler,
         el("button", { type: "button", title: "Alone on the page", "aria-label": `${title}: alone on the page`, onclick: () => this.board.alone(id) }, "⤢")));
   }
 

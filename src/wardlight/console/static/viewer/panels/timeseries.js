@@ -48,7 +48,7 @@ export function draw(body, context) {
   const drawn = plot(place, {
     board, range, tip, pinned: (at) => board.links(model, at),
     series: [{}, ...now.drawn.map(({ at }) => stroke(now.curves[at], now))], bands: now.bands,
-    axes: [timeAxis(), valueAxis((_, splits) => splits.map(text))],
+    axes: [timeAxis(), valueAxis((_, splits) => splits.map(text), steps(now.unit))],
     scales: { y: { range: (_, low, high) => bounds(now.config, low, high) } },
     hooks: { draw: [(u) => thresholds(u, now.config), (u) => marks(u, board.marks)] },
   }, now.data);
@@ -115,6 +115,11 @@ function stroke(one, { custom: all, stacked }) {
 function lonely(u, at) {
   const values = u.data[at];
   return values.flatMap((value, place) => (value !== null && (values[place - 1] ?? null) === null && (values[place + 1] ?? null) === null ? [place] : []));
+}
+
+/** Bytes are counted in powers of two. */
+function steps(unit) {
+  return unit === "bytes" || unit === "binBps" ? { incrs: Array.from({ length: 50 }, (_, at) => 2 ** at) } : {};
 }
 
 function bounds(config, low, high) {
