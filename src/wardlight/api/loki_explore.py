@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request, Response
 
 from wardlight import __version__
 from wardlight.api import loki_params as read
-from wardlight.api.loki_http import PREFIX, asked, by_get_and_post, json_response, parameters, told
+from wardlight.api.loki_http import PREFIX, asked, by_get_and_post, json_response, parameters, reader_of, told
 from wardlight.api.loki_json import vector_or_matrix
 from wardlight.query import QueryService
+from wardlight.query.discretion import withheld
 from wardlight.query.explore import Field
 from wardlight.query.format import pretty
 from wardlight.query.lex import ParseError
@@ -151,11 +152,12 @@ class _Explorer:
 
     async def format_query(self, request: Request) -> Response:
         """Lay a query out."""
-        given = await parameters(request)
+        query = (await parameters(request)).get("query", "")
         try:
-            formatted = pretty(parse(given.get("query", "")))
+            formatted = pretty(parse(query))
         except ParseError as error:
-            return json_response(request, {"status": "invalid-query", "error": str(error)}, 400)
+            said = withheld(str(error), query) if reader_of(request).sight.masked else str(error)
+            return json_response(request, {"status": "invalid-query", "error": said}, 400)
         return json_response(request, {"status": "success", "data": formatted})
 
 

@@ -23,7 +23,6 @@ from wardlight.problems import BadInput, Busy, Problem
 from wardlight.query import QueryService, Reader
 from wardlight.query.answer import Streams
 from wardlight.query.host import Entry
-from wardlight.query.parse import parse_logs
 from wardlight.query.service import streams_of
 
 _LOOK_SECONDS = 0.5
@@ -58,7 +57,8 @@ class _Tail:
         self._service = service
         self._socket = socket
         self._query = given.get("query", "")
-        parse_logs(self._query)
+        self._reader = reader_of(socket)
+        service.check(self._query, self._reader)
         delay = given.get("delay_for", "") or "0"
         if not delay.isdecimal() or int(delay) > _MAX_DELAY:
             raise BadInput(f"delay_for can't be greater than {_MAX_DELAY}")
@@ -66,7 +66,6 @@ class _Tail:
         self._start, _ = read.bounds(given, now)
         self._limit = min(read.positive(given, "limit", 100), service.settings.max_entries)
         self._categorized = read.categorizes(socket.headers)
-        self._reader = reader_of(socket)
         self._shown: set[tuple[int, str, str]] = set()
 
     async def run(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from wardlight.problems import BadInput
 from wardlight.query import units
@@ -17,6 +18,11 @@ class ParseError(BadInput):
         self.line, self.column = line, column
         where = f" at line {line}, col {column}: " if line else " : "
         super().__init__(f"parse error{where}{reason}")
+
+    def worded(self, message: str) -> Self:
+        """Tell the same fault in other words."""
+        self.args = (message,)
+        return self
 
 
 @dataclass(frozen=True, slots=True)

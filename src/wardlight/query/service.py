@@ -24,8 +24,10 @@ from wardlight.query.answer import (
     Streams,
     VectorAnswer,
 )
+from wardlight.query.discretion import withheld
 from wardlight.query.evaluate import Reading
 from wardlight.query.host import Entry
+from wardlight.query.lex import ParseError
 from wardlight.query.matrix import Grid, LabelSet, Matrix, label_set
 from wardlight.query.parse import parse, parse_logs, parse_matchers
 from wardlight.query.streams import StreamCatalogue, is_audit
@@ -105,10 +107,10 @@ class QueryService:
 
     def range(self, question: Range, reader: Reader) -> Answer:
         """Answer a query over a time range. Raises ParseError, BadInput, and what the limits say."""
-        parsed = parse(question.query)
         self._check_span(question.start, question.end)
         began = self._clock.monotonic()
-        with self._admitted(reader):
+        with self._admitted(reader, question.query):
+            parsed = parse(question.query)
             reading = self._reading(reader)
             rewritten = passes.rewritten(parsed)
             if isinstance(rewritten, tree.LogQuery):
@@ -121,11 +123,11 @@ class QueryService:
 
     def instant(self, query: str, at: int, reader: Reader) -> Answer:
         """Answer a metric query at one moment, in nanoseconds."""
-        parsed = parse(query)
-        if isinstance(parsed, tree.LogQuery):
-            raise BadInput(_INSTANT_LOGS)
         began = self._clock.monotonic()
-        with self._admitted(reader):
+        with self._admitted(reader, query):
+            parsed = parse(query)
+            if isinstance(parsed, tree.LogQuery):
+                raise BadInput(_INSTANT_LOGS)
             rewritten = passes.rewritten(parsed)
             assert not isinstance(rewritten, tree.LogQuery)  # noqa: S101 -- passes keep what a query is
             self._check_intervals(rewritten)
@@ -166,19 +168,18 @@ class QueryService:
         self, query: str, start: int, end: int, *, lines: int, reader: Reader
     ) -> dict[str, explore.Field]:
         """Find the fields of the newest lines."""
-        parsed = self._logs(query)
         self._check_entries(lines)
-        with self._admitted(reader):
+        with self._admitted(reader, query):
             reading = self._reading(reader)
-            fields = explore.fields(parsed, reading, start, end, lines=lines)
+            fields = explore.fields(_logs(query), reading, start, end, lines=lines)
         if reading.audit and fields:
             self._note(reader, query)
         return fields
 
     def index_stats(self, query: str, start: int, end: int, reader: Reader) -> explore.IndexStats:
         """Count what a selector means."""
-        selector = tree.LogQuery(parse_matchers(query, selective=False))
-        with self._admitted(reader):
+        with self._admitted(reader, query):
+            selector = tree.LogQuery(parse_matchers(query, selective=False))
             return explore.index_stats(selector, self._reading(reader), start, end)
 
     def volume(
@@ -194,9 +195,9 @@ class QueryService:
         reader: Reader,
     ) -> list[Series]:
         """Sum up bytes by labels, the largest first; with a step, over time."""
-        selector = tree.LogQuery(parse_matchers(query, selective=False))
         self._check_span(start, end)
-        with self._admitted(reader):
+        with self._admitted(reader, query):
+            selector = tree.LogQuery(parse_matchers(query, selective=False))
             found = explore.volume(
                 selector, self._reading(reader), start, end, step=step, target_labels=target_labels, by_labels=by_labels
             )
@@ -210,37 +211,34 @@ class QueryService:
 
     def patterns(self, query: str, start: int, end: int, step: int, reader: Reader) -> list[explore.PatternCount]:
         """Find the shapes of lines."""
-        parsed = self._logs(query)
         self._check_span(start, end)
-        with self._admitted(reader):
+        with self._admitted(reader, query):
             reading = self._reading(reader)
-            patterns = explore.patterns(parsed, reading, start, end, step)
+            patterns = explore.patterns(_logs(query), reading, start, end, step)
         if reading.audit and patterns:
             self._note(reader, query)
         return patterns
 
     def follow(self, query: str, start: int, end: int, limit: int, reader: Reader) -> list[Entry]:
         """List the oldest entries of a time range: one look of a tail."""
-        parsed = self._logs(query)
-        with self._admitted(reader):
-            found = evaluate.logs(parsed, self._reading(reader), start, end, limit=limit, forward=True)
+        with self._admitted(reader, query):
+            found = evaluate.logs(_logs(query), self._reading(reader), start, end, limit=limit, forward=True)
         self._note_followed(found, reader, query)
         return found
 
     def newest(self, query: str, start: int, end: int, limit: int, reader: Reader) -> list[Entry]:
         """List the newest entries of a time range, the newest first."""
-        parsed = self._logs(query)
-        with self._admitted(reader):
-            found = evaluate.logs(parsed, self._reading(reader), start, end, limit=limit, forward=False)
+        with self._admitted(reader, query):
+            found = evaluate.logs(_logs(query), self._reading(reader), start, end, limit=limit, forward=False)
         self._note_followed(found, reader, query)
         return found
 
-    # ---- inside ----
+    def check(self, query: str, reader: Reader) -> None:
+        """Raise ParseError if a query isn't one for logs."""
+        with self._admitted(reader, query):
+            parse_logs(query)
 
-    def _logs(self, query: str) -> tree.LogQuery:
-        rewritten = passes.rewritten(parse_logs(query))
-        assert isinstance(rewritten, tree.LogQuery)  # noqa: S101 -- passes keep what a query is
-        return rewritten
+    # ---- inside ----
 
     def _note(self, reader: Reader, query: str) -> None:
         if reader.watched:
@@ -276,8 +274,8 @@ class QueryService:
             )
 
     def _stream_labels(self, start: int, end: int, selectors: Sequence[str], reader: Reader) -> list[dict[str, str]]:
-        wanted = [parse_matchers(each, selective=False) if each.strip() else () for each in selectors]
-        with self._admitted(reader):
+        with self._admitted(reader, *selectors):
+            wanted = [parse_matchers(each, selective=False) if each.strip() else () for each in selectors]
             known = self._reading(reader).all_streams(start, end)
         return [
             labels
@@ -297,8 +295,8 @@ class QueryService:
         )
 
     @contextmanager
-    def _admitted(self, reader: Reader) -> Iterator[None]:
-        """Count a reader's running questions. Raises Busy when there are too many."""
+    def _admitted(self, reader: Reader, *queries: str) -> Iterator[None]:
+        """Count a reader's running questions, and tell faults discreetly. Raises Busy when there are too many."""
         most = self._settings.max_concurrent
         with self._lock:
             if self._running[reader.name] >= most:
@@ -306,6 +304,8 @@ class QueryService:
             self._running[reader.name] += 1
         try:
             yield
+        except ParseError as error:
+            raise error if not reader.sight.masked else error.worded(withheld(str(error), "\n".join(queries))) from None
         finally:
             with self._lock:
                 self._running[reader.name] -= 1
@@ -362,6 +362,12 @@ class QueryService:
             ]
             series.append(Series(labels, points))
         return MatrixAnswer(sorted(series, key=lambda each: each.labels))
+
+
+def _logs(query: str) -> tree.LogQuery:
+    rewritten = passes.rewritten(parse_logs(query))
+    assert isinstance(rewritten, tree.LogQuery)  # noqa: S101 -- passes keep what a query is
+    return rewritten
 
 
 def streams_of(found: Sequence[Entry], *, categorized: bool) -> list[Stream]:
