@@ -6,9 +6,12 @@ value of the wrong type, is refused with file, line and name.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import ipaddress
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -326,6 +329,32 @@ def place(setting: str, path: Path | None, environ: Mapping[str, str] = os.envir
         return f"environment variable {variable} (setting {setting})"
     line = _line_of(path.read_text() if path is not None and path.exists() else "", setting)
     return f"{path}:{line}: setting {setting}"
+
+
+def docs() -> dict[tuple[str, str], str]:
+    """Gather the strings that stand below the fields, by class and field."""
+    found = {}
+    for owner in ast.parse(inspect.getsource(sys.modules[__name__])).body:
+        if not isinstance(owner, ast.ClassDef):
+            continue
+        for field, doc in zip(owner.body, owner.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                match doc:
+                    case ast.Expr(ast.Constant(str(text))):
+                        found[owner.name, field.target.id] = inspect.cleandoc(text)
+    return found
+
+
+def origin(setting: str, path: Path | None, environ: Mapping[str, str] = os.environ) -> str:
+    """Say what sets a setting: a variable, the file's line; empty if neither does."""
+    variable = f"WARDLIGHT_{setting.replace('.', '_')}".upper()
+    if variable in environ:
+        return variable
+    text = path.read_text() if path is not None and path.exists() else ""
+    section, _, name = setting.partition(".")
+    if path is None or name not in tomllib.loads(text).get(section, {}):
+        return ""
+    return f"{path.name}, line {_line_of(text, setting)}"
 
 
 def _line_of(text: str, setting: str) -> int:

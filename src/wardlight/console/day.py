@@ -17,6 +17,7 @@ from wardlight.query.host import Entry
 STEPS = 200
 """Steps of the timeline, the newest."""
 _HALF_HOUR = 1800 * SECOND
+_DAY = 86_400 * SECOND
 _SESSIONS = 400
 _PARTS = "kind, event_name, event_outcome, feature_name, health_record_type, health_action, exception_type"
 _ACTIONS = {"C": "created", "R": "read", "U": "changed", "D": "deleted", "E": "searched"}
@@ -69,7 +70,8 @@ def day_of(asking: Asking, name: str, asked: Span) -> Day:
     """Ask for somebody's day. Raises what the query service raises."""
     lines = f"{selector()} | user_id={quote(name)}"
     parts = asking.counts(f"sum by ({_PARTS}) (count_over_time({lines} [{asked.duration}]))", asked.end)
-    curves = asking.curves(f"sum by (kind) (count_over_time({lines} [{_HALF_HOUR // SECOND}s]))", asked, _HALF_HOUR)
+    whole = Span(asked.start, asked.start + _DAY)
+    curves = asking.curves(f"sum by (kind) (count_over_time({lines} [{_HALF_HOUR // SECOND}s]))", whole, _HALF_HOUR)
     newest = asking.lines(lines, asked.start, asked.end, STEPS)
     ends = f'{selector(["security"])} | user_id={quote(name)} | event_name=~"session[.](start|end)"'
     return Day(
@@ -81,7 +83,7 @@ def day_of(asking: Asking, name: str, asked: Span) -> Day:
         features=_named((it["feature_name"], n) for it, n in parts if it.get("feature_name")),
         records=_named((_touched(it), n) for it, n in parts if it.get("event_name") == "record.access"),
         sessions=_sessions(asking.lines(ends, asked.start, asked.end, _SESSIONS)),
-        bars=bars(curves, "kind", asked, _HALF_HOUR),
+        bars=bars(curves, "kind", whole, _HALF_HOUR),
         steps=tuple(_step(entry) for entry in newest),
         logs=parameters(lines, asked.asked),
     )  # fmt: skip

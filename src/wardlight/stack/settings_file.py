@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 from pathlib import Path
@@ -14,7 +13,7 @@ from wardlight import config
 
 def template() -> str:
     """Write the settings tree as TOML, from the classes and docstrings of `wardlight.config`."""
-    docs = _docs()
+    docs = config.docs()
     lines = ["# Wardlight's settings. A line that starts with # shows a default; remove the # to change it.", ""]
     for section in msgspec.structs.fields(config.Settings):
         lines += [f"# {line}".rstrip() for line in inspect.cleandoc(section.type.__doc__ or "").splitlines()]
@@ -37,17 +36,3 @@ def write_once(path: Path) -> None:
 def _toml(value: object) -> str:
     """Write a default as TOML, whose strings, numbers, booleans and lists are JSON's."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def _docs() -> dict[tuple[str, str], str]:
-    """Gather the strings that stand below the fields, by class and field."""
-    docs = {}
-    for owner in ast.parse(inspect.getsource(config)).body:
-        if not isinstance(owner, ast.ClassDef):
-            continue
-        for field, doc in zip(owner.body, owner.body[1:], strict=False):
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                match doc:
-                    case ast.Expr(ast.Constant(str(text))):
-                        docs[owner.name, field.target.id] = inspect.cleandoc(text)
-    return docs
