@@ -10,13 +10,15 @@ from click.testing import CliRunner
 
 from wardlight.cli.check import check
 from wardlight.config import Settings, load
-from wardlight.problems import BadConfig
+from wardlight.problems import BadConfig, Problem
 from wardlight.strength import require, weaknesses
 
 
 def asked(path: Path, toml: str) -> tuple[int, str]:
     path.write_text(toml)
     done = CliRunner().invoke(check, ["settings", str(path)])
+    if isinstance(done.exception, Problem):
+        return done.exception.exit_code, str(done.exception)
     return done.exit_code, done.output
 
 
@@ -32,6 +34,10 @@ def test_the_defaults_are_strong_but_for_the_emergency_contact() -> None:
         ('[server]\nbehind_proxy = ["*"]', "2: setting server.behind_proxy: '*' is neither an address nor"),
         ('[server]\ncertificate = "/nowhere.pem"', "2: setting server.certificate: '/nowhere.pem' can't be used"),
         ('[server]\nkey = "/nowhere.pem"', "1: setting server.certificate: there is a key, and no certificate"),
+        ("[access]\nidle_minutes = 300", "2: setting access.idle_minutes: after 240 minutes at most"),
+        ("[access]\nidle_minutes = 0", "2: setting access.idle_minutes: Expected"),
+        ('[access]\noidc_issuer = "http://login.example"', "2: setting access.oidc_issuer: must be https://"),
+        ('[access]\noidc_issuer = "https://login.example"', "1: setting access.oidc_client_id: is needed with"),
         ('[receive]\notlp_grpc = "10.0.0.1:4317"', "2: setting receive.otlp_grpc: 10.0.0.1 is not a loopback"),
     ],
 )
@@ -48,6 +54,7 @@ def test_what_is_too_weak_is_refused_with_file_and_line(tmp_path: Path, toml: st
         ('[stack]\nsmtp = "smtp://me:secret@mail"', "2: setting stack.smtp: warning: the password may go unencrypted"),
         ('[store]\nclickhouse = "http://a:b@ch:8123/x"', "2: setting store.clickhouse: warning: logs and the password"),
         ('[server]\nurl = "http://watch.example"', "2: setting server.url: warning: people are sent to http://"),
+        ("[access]\nidle_minutes = 60", "2: setting access.idle_minutes: warning: is long where people share rooms"),
         ("", "1: setting stack.emergency: warning: nobody is told"),
     ],
 )
@@ -66,7 +73,7 @@ def test_a_key_that_others_may_read_or_change_is_refused(tmp_path: Path, mode: i
     both.chmod(mode)
     code, output = asked(tmp_path / "wardlight.toml", f'[server]\ncertificate = "{both}"')
     assert code == 78
-    assert f"the private key {both} can be read by others" in output
+    assert f"{both} can be read by others" in output
     both.chmod(0o640)
     assert asked(tmp_path / "wardlight.toml", f'[server]\ncertificate = "{both}"')[0] == 0
 

@@ -11,11 +11,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from wardlight import tls
-from wardlight.config import Receive, Server, Settings, address, is_loopback, place
+from wardlight.config import Access, Receive, Server, Settings, address, is_loopback, place
 from wardlight.problems import BadConfig
 
 WIDEST_PROXIES = 8
 """Shortest prefix of a network of proxies: whoever is in it says on whose behalf it speaks."""
+
+LONG_IDLE, LONGEST_IDLE = 30, 240
+"""Minutes."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ def weaknesses(settings: Settings) -> Iterator[Weakness]:
     yield from _door(settings.server)
     yield from _files("server.certificate", settings.server.certificate, settings.server.key)
     yield from _senders(settings.receive, settings.server)
+    yield from _signing_in(settings.access)
     yield from _elsewhere(settings)
 
 
@@ -74,10 +78,7 @@ def _files(setting: str, certificate: str, key: str) -> Iterator[Weakness]:
     except BadConfig as problem:
         yield Weakness(setting, str(problem))
         return
-    mode = Path(key or certificate).stat().st_mode
-    if mode & (stat.S_IRWXO | stat.S_IWGRP):
-        named = setting.replace("certificate", "key") if key else setting
-        yield Weakness(named, f"the private key {key or certificate} can be read by others: chmod 0600, or 0640")
+    yield from _secret(setting.replace("certificate", "key") if key else setting, key or certificate)
 
 
 def _senders(receive: Receive, server: Server) -> Iterator[Weakness]:
@@ -103,6 +104,37 @@ def _senders(receive: Receive, server: Server) -> Iterator[Weakness]:
                 "without syslog_tls_client_ca, whoever reaches it may write records",
                 grave=False,
             )
+
+
+def _signing_in(access: Access) -> Iterator[Weakness]:
+    """Automatic log-off (45 CFR 164.312(a)(2)(iii)), and who is believed about who somebody is."""
+    if access.idle_minutes > LONGEST_IDLE:
+        yield Weakness(
+            "access.idle_minutes", f"after {LONGEST_IDLE} minutes at most, somebody who has gone must be signed out"
+        )
+    elif access.idle_minutes > LONG_IDLE:
+        yield Weakness("access.idle_minutes", "is long where people share rooms: 15 is usual", grave=False)
+    if not access.oidc_issuer:
+        return
+    issuer = urlsplit(access.oidc_issuer)
+    if issuer.scheme != "https" and not (issuer.scheme == "http" and is_loopback(issuer.hostname or "")):
+        yield Weakness("access.oidc_issuer", "must be https://: whoever is on the way could sign in as anybody")
+    if not access.oidc_client_id:
+        yield Weakness("access.oidc_client_id", "is needed with access.oidc_issuer")
+    if not access.oidc_roles:
+        yield Weakness("access.oidc_roles", "is empty: nobody who signs in there has a role here", grave=False)
+    if access.oidc_client_secret_file:
+        yield from _secret("access.oidc_client_secret_file", access.oidc_client_secret_file)
+
+
+def _secret(setting: str, path: str) -> Iterator[Weakness]:
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        yield Weakness(setting, f"{path} can't be read: {error.strerror}")
+        return
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        yield Weakness(setting, f"{path} can be read by others: chmod 0600, or 0640")
 
 
 def _elsewhere(settings: Settings) -> Iterator[Weakness]:

@@ -219,4 +219,4 @@ def test_a_key_that_others_read_is_refused(data: Path, tmp_path: Path) -> None:
     (tmp_path / "server.key").chmod(0o644)
     done = start(data, f'[server]\ncertificate = "{tmp_path}/server.pem"\nkey = "{tmp_path}/server.key"\n')
     assert done.returncode == 78
-    assert f"wardlight.toml:3: setting server.key: the private key {tmp_path}/server.key can be read" in done.stderr
+    assert f"wardlight.toml:3: setting server.key: {tmp_path}/server.key can be read" in done.stderr

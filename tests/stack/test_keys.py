@@ -15,6 +15,7 @@ import yaml
 
 from wardlight.access.access import Access as Book
 from wardlight.access.roles import Right
+from wardlight.access.sessions import Visit
 from wardlight.clock import ManualClock, SystemClock
 from wardlight.config import Access, Server, Settings
 from wardlight.problems import NotFound
@@ -142,5 +143,5 @@ def test_the_first_administrator_is_told_one_link_which_ends_the_one_before(layo
         signing = Book(state, SystemClock(), Access()).signing
         with pytest.raises(NotFound):
             signing.invited(links[0])
-        signing.accept(links[1], "purple otter mends 7 kettles", address="127.0.0.1", name="ada")
+        signing.accept(links[1], "purple otter mends 7 kettles", Visit("127.0.0.1"), name="ada")
     assert welcome(layout, settings) == ""
