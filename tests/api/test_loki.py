@@ -281,3 +281,13 @@ def test_a_reader_has_a_limit_of_running_queries(loki: Loki) -> None:
         thread.join()
     assert set(statuses) <= {200, 429}
     assert 200 in statuses
+
+
+def test_a_line_after_the_last_step_is_in_no_window(loki: Loki) -> None:
+    loki.push({"app": "unaligned"}, (0, "first"), (60, "in the last window"), (70, "after the last step"))
+    answer = loki.get(
+        "query_range", query='count_over_time({app="unaligned"}[30s])', step="30", start=BASE, end=BASE + 75 * 10**9
+    )
+    assert answer.status_code == 200, answer.text
+    values = answer.json()["data"]["result"][0]["values"]
+    assert [(at - BASE // 10**9, value) for at, value in values] == [(0, "1"), (60, "1")]

@@ -34,6 +34,11 @@ class Grid:
         """How many moments there are."""
         return (self.end - self.start) // self.step + 1 if self.step else 1
 
+    @property
+    def last(self) -> int:
+        """The last moment; `end` may be later by a part of a step."""
+        return self.start + (self.count - 1) * self.step
+
     def moments(self) -> list[int]:
         """List them, in nanoseconds."""
         return [self.start + at * self.step for at in range(self.count)]

@@ -183,7 +183,7 @@ def windows(grid: Grid, interval: int, offset: int) -> Windows:
 
 def span(grid: Grid, log_range: tree.LogRange) -> tuple[int, int]:
     """Tell the lines' times: start ≤ time < end, in nanoseconds."""
-    return grid.start - log_range.offset - log_range.interval + 1, grid.end - log_range.offset + 1
+    return grid.start - log_range.offset - log_range.interval + 1, grid.last - log_range.offset + 1
 
 
 # ---- the statement ----
