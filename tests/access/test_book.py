@@ -81,3 +81,17 @@ def test_a_deed_says_nothing_secret(house: House) -> None:
     secrets.append(house.access.tokens.create("x", ["send"], days=1, by="maria").secret)
     told = str(house.told)
     assert [it for it in secrets if it in told] == []
+
+
+def test_what_is_being_told_is_not_told_by_another_meanwhile(house: House) -> None:
+    told: list[str] = []
+
+    def slow(deed: Deed) -> None:
+        told.append(deed.action)
+        if len(told) == 1:
+            access.pass_on()
+
+    access = Access(house.state, house.clock, house.settings, slow, house.passwords)
+    access.people.invite("ann", "", [Role.SUPPORT], by="maria")
+    access.pass_on()
+    assert told == ["person.invited"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +64,8 @@ class Book:
         self.state = state
         self._clock = clock
         self._told = told
+        self._claimed: set[str] = set()
+        self._lock = threading.Lock()
 
     def now(self) -> datetime:
         """Say what time it is."""
@@ -74,22 +77,31 @@ class Book:
         with self.state.write() as connection:
             change = Change(connection, self.now())
             yield change
+            self._claim(change.deeds)
         self._tell(change.deeds)
 
     def pass_on(self) -> None:
-        """Tell what waits from an earlier run, oldest first."""
-        with self.state.read() as connection:
-            rows = connection.execute(sa.select(deeds).order_by(deeds.c.at, deeds.c.id)).all()
+        """Tell what waits, oldest first: from an earlier run, from the command line, from when the trail was away."""
+        query = sa.select(deeds).order_by(deeds.c.at, deeds.c.id)
+        # What is being told is claimed before it can be seen here, and let go after it is struck out.
+        with self._lock, self.state.read() as connection:
+            rows = [row for row in connection.execute(query) if row.id not in self._claimed]
+            self._claimed.update(row.id for row in rows)
         self._tell({row.id: Deed(row.at, row.action, row.actor, json.loads(row.about)) for row in rows})
 
+    def _claim(self, keys: Iterable[str]) -> None:
+        with self._lock:
+            self._claimed.update(keys)
+
     def _tell(self, waiting: dict[str, Deed]) -> None:
-        if self._told is None or not waiting:
-            return
         try:
-            for deed in waiting.values():
-                self._told(deed)
+            if self._told is not None and waiting:
+                for deed in waiting.values():
+                    self._told(deed)
+                with self.state.write() as connection:
+                    connection.execute(sa.delete(deeds).where(deeds.c.id.in_(list(waiting))))
         except Problem:
             _log.exception("deeds of sign-in and access wait: the audit trail can't take them")
-            return
-        with self.state.write() as connection:
-            connection.execute(sa.delete(deeds).where(deeds.c.id.in_(list(waiting))))
+        finally:
+            with self._lock:
+                self._claimed.difference_update(waiting)
