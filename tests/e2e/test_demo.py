@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -39,20 +38,6 @@ def eventually(true: Callable[[], object], seconds: float) -> bool:
             return False
         time.sleep(0.5)
     return True
-
-
-@pytest.fixture(scope="module")
-def clinic() -> Iterator[Installation]:
-    """Start the demo where other users can reach their own directories, as an installation's place is."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o711)
-        installation = Installation(Path(directory))
-        up = installation.wardlight("up", "--demo", "--detach")
-        assert up.returncode == 0, up.stdout + up.stderr
-        try:
-            yield installation
-        finally:
-            installation.wardlight("down")
 
 
 def alerts(clinic: Installation) -> set[str]:

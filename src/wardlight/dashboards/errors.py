@@ -110,12 +110,18 @@ def _lines() -> list[Panel]:
     return [
         bars(
             "Where they come from", "Which services say that something is wrong, and how often within the chosen time.",
-            logs(f"sum by (service_name, level) (count_over_time({said} [$__range]))", "{{service_name}} {{level}}"),
+            logs(
+                zero(f"sum by (service_name, level) (count_over_time({said} [$__range]))", "service_name"),
+                "{{service_name}} {{level}}",
+            ),
             marks=above(1, 1000), width=6,
         ),
         bars(
             "What it is", "Kinds of events among the warnings and errors within the chosen time.",
-            logs(f'sum by (event_name) (count_over_time({said} | event_name!="" [$__range]))', "{{event_name}}"),
+            logs(
+                zero(f'sum by (event_name) (count_over_time({said} | event_name!="" [$__range]))', "event_name"),
+                "{{event_name}}",
+            ),
             marks=above(1, 1000), width=6,
         ),
     ]  # fmt: skip

@@ -159,17 +159,19 @@ def troubles(width: int = 12) -> Panel:
     return graph(
         "Warnings and errors",
         "How many log lines say in each stretch of time that something is wrong, by level.",
-        logs(f'sum by (level) (count_over_time({{{STREAMS},level=~"warn|error|fatal"}} [$__interval]))', "{{level}}"),
+        logs(
+            zero(f'sum by (level) (count_over_time({{{STREAMS},level=~"warn|error|fatal"}} [$__interval]))', "level"),
+            "{{level}}",
+        ),
         counts=True,
         width=width,
     )
 
 
-def latest(kinds: str = "application|error|security", width: int = 24) -> Panel:
+def latest() -> Panel:
     """Show the newest lines that say that something is wrong."""
     return log(
         "Latest warnings and errors",
         "The newest log lines that say that something is wrong; open one for all that is known about it.",
-        logs(f'{{{STREAMS},kind=~"{kinds}",level=~"warn|error|fatal"}}'),
-        width=width,
+        logs(f'{{{STREAMS},kind=~"application|error|security",level=~"warn|error|fatal"}}'),
     )

@@ -22,7 +22,7 @@ def built() -> Json:
             ),
             Row("Where", [routes()]),
             Row("Underneath", _underneath()),
-            Row("Logs", [vital.troubles(), *_log(), vital.latest("application|error")]),
+            Row("Logs", [vital.troubles(), *_log(), vital.latest()]),
         ],
         home=True,
         since="now-3h",
