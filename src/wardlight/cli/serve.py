@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import sys
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,9 @@ import msgspec
 from wardlight import strength
 from wardlight.config import Server, address, is_loopback, load
 from wardlight.problems import BadConfig
+
+_NOT_STARTED = 3
+"""Uvicorn's exit code when it can't start."""
 
 
 @click.command()
@@ -29,6 +35,7 @@ def serve(data: Path | None, *, listen: str | None, open_: bool, supervised: boo
     import uvicorn
 
     from wardlight.server import create_app
+    from wardlight.server.protocol import Guarded
     from wardlight.stack.layout import Layout, default_data
     from wardlight.stack.tokens import welcome
 
@@ -43,16 +50,22 @@ def serve(data: Path | None, *, listen: str | None, open_: bool, supervised: boo
         )
     strength.require(settings, directory / "wardlight.toml")
     directory.mkdir(parents=True, exist_ok=True)
-    if not (open_ or supervised) and (told := welcome(Layout(directory), settings)):
+    if not (open_ or supervised) and (told := welcome(Layout(directory), settings, seen=sys.stdout.isatty())):
         click.echo(told)
     app = create_app(settings, directory, open_=open_)
     # What is there now stays for good: collections needn't look at it, and may come less often.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    uvicorn.run(
+    serving = uvicorn.Server(uvicorn.Config(
         app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=20,
-        server_header=False, **_way_in(settings.server, app),
-    )  # fmt: skip
+        server_header=False, http=Guarded, **_way_in(settings.server, app),
+    ))  # fmt: skip
+    # Streams of events end by themselves when the server is told to stop; it would wait for them.
+    app.state.stopping = lambda: serving.should_exit
+    with suppress(KeyboardInterrupt):
+        serving.run()
+    if not serving.started:
+        sys.exit(_NOT_STARTED)
 
 
 def _way_in(server: Server, app: Any) -> dict[str, Any]:

@@ -40,6 +40,10 @@ class Event:
         return "\n".join([*head, *(f"data: {line}" for line in lines)]) + "\n\n"
 
 
+STILL = Event("-", "still")
+"""Nothing new; the connection lives. (An event without data would not be told to the page.)"""
+
+
 def told(events: AsyncIterator[Event], headers: dict[str, str]) -> StreamingResponse:
     """Answer with a stream of events."""
 

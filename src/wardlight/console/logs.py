@@ -164,7 +164,7 @@ async def _tailed(queries: QueryService, request: Request, query: str, since: in
         async for fresh in follow(request, queries, asking, query, since):
             since = max([since, *(entry.ts + 1 for entry in fresh)])
             rows = [row(entry) for entry in reversed(fresh)]
-            yield live.Event(template.render(rows=rows, more="") if rows else "", id=str(since))
+            yield live.Event(template.render(rows=rows, more=""), id=str(since)) if rows else live.STILL
     except Problem as problem:
         yield live.Event(str(problem), "problem")
 

@@ -66,7 +66,7 @@ def router(overview: Overview) -> APIRouter:
         before = ""
         while True:
             text = await written("live.html", request)
-            yield live.Event(text) if text != before else live.Event("", "still")
+            yield live.Event(text) if text != before else live.STILL
             before = text
             if not await live.pause(request, FRESH_SECONDS):
                 return

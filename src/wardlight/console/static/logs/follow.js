@@ -33,6 +33,10 @@ function start() {
     put(event.data);
     say();
   };
+  events.addEventListener("still", () => {
+    lost = 0;
+    say();
+  });
   events.addEventListener("problem", (event) => {
     stop();
     says.textContent = event.data;
