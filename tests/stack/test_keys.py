@@ -138,10 +138,19 @@ def test_a_parts_token_does_its_one_thing_and_ends_those_before(layout: Layout) 
 
 def test_the_first_administrator_is_told_one_link_which_ends_the_one_before(layout: Layout) -> None:
     settings = Settings(server=Server(url="https://watch.example/"))
-    links = [re.findall(r"https://watch\.example/welcome/(\w+) ", welcome(layout, settings))[0] for _ in range(2)]
+    found = [welcome(layout, settings, seen=True) for _ in range(2)]
+    links = [re.findall(r"https://watch\.example/welcome/(\w+) ", said)[0] for said in found]
+    assert (layout.data / "first-sign-in").read_text() == f"https://watch.example/welcome/{links[1]}\n"
+    assert stat.S_IMODE((layout.data / "first-sign-in").stat().st_mode) == 0o600
     with closing(State(layout.data / "state.db")) as state:
         signing = Book(state, SystemClock(), Access()).signing
         with pytest.raises(NotFound):
             signing.invited(links[0])
         signing.accept(links[1], "purple otter mends 7 kettles", Visit("127.0.0.1"), name="ada")
-    assert welcome(layout, settings) == ""
+    assert welcome(layout, settings, seen=True) == ""
+
+
+def test_the_link_is_in_no_log(layout: Layout) -> None:
+    said = welcome(layout, Settings(), seen=False)
+    assert "/welcome/" not in said
+    assert str(layout.data / "first-sign-in") in said

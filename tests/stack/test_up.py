@@ -65,7 +65,7 @@ def test_with_tls_every_part_trusts_the_servers_certificate(installation: Instal
     assert report["healthy"]
     assert {target["job"] for target in report["targets"]} >= {"wardlight", "prometheus", "alertmanager"}
     assert "Wardlight: https://" in up.stdout
-    assert "become the administrator at https://" in up.stdout
+    assert f"become the administrator at the address in {installation.data}/first-sign-in" in up.stdout
 
 
 def test_too_weak_settings_are_told_before_anything_starts(installation: Installation) -> None:

@@ -31,7 +31,7 @@ def up(data: Path, *, demo: bool, detach: bool) -> None:
 
     def ready(report: health.Report) -> None:
         _show(report)
-        if not demo and (told := tokens.welcome(layout, load(layout.settings))):
+        if not demo and (told := tokens.welcome(layout, load(layout.settings), seen=sys.stdout.isatty())):
             click.echo(told)
 
     if not detach:

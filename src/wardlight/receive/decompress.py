@@ -9,6 +9,8 @@ from isal import isal_zlib
 from wardlight.problems import BadInput, TooLarge, UnknownFormat
 
 _CHUNK = 1 << 20
+_PIECE = 1 << 16
+_MOST_MEMBERS = 10_000
 
 
 def decompress(data: bytes, encoding: str, limit: int) -> bytes:
@@ -51,25 +53,27 @@ def unsnappy(data: bytes, limit: int) -> bytes:
 
 
 def _inflate(data: bytes, window: int, limit: int) -> bytes:
-    """Undo gzip (all members) or zlib."""
+    """Undo gzip (all members) or zlib, a piece at a time: what a member leaves over is copied for each."""
     parts: list[bytes] = []
-    total = 0
-    rest = data
-    while rest:
+    total = at = members = 0
+    while at < len(data):
         stream = isal_zlib.decompressobj(window)
+        members += 1
+        if members > _MOST_MEMBERS:
+            raise BadInput(f"the compressed data has more than {_MOST_MEMBERS} members")
         while not stream.eof:
+            piece = data[at : at + _PIECE]
             try:
-                part = stream.decompress(rest, min(_CHUNK, limit - total + 1))
+                part = stream.decompress(piece, min(_CHUNK, limit - total + 1))
             except isal_zlib.error as error:  # type: ignore[misc]  # its stub calls the class a value
-                raise BadInput(f"damaged compressed data near byte {len(data) - len(rest)}: {error}") from None
+                raise BadInput(f"damaged compressed data near byte {at}: {error}") from None
             total += len(part)
             if total > limit:
                 raise _too_large(limit)
             parts.append(part)
-            rest = stream.unconsumed_tail
-            if not part and not rest and not stream.eof:
+            at += len(piece) - len(stream.unconsumed_tail) - len(stream.unused_data)
+            if not part and not piece and not stream.eof:
                 raise BadInput(f"truncated compressed data: it ends at byte {len(data)} in the middle of a stream")
-        rest = stream.unused_data
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

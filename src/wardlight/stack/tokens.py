@@ -19,6 +19,8 @@ SCOPES = {"prometheus": ("metrics",), "alertmanager": ("ping",), "grafana": ("qu
 DAYS = {"prometheus": 30, "alertmanager": 30, "grafana": 366}
 """How long a token holds; it is renewed after ten, but for Grafana's, which is read at a start only."""
 BY = "wardlight up"
+FIRST = "first-sign-in"
+"""The file of the first administrator's link."""
 
 
 class Issuer:
@@ -40,16 +42,20 @@ class Issuer:
         return str(made.secret)
 
 
-def welcome(layout: Layout, settings: Settings) -> str:
+def welcome(layout: Layout, settings: Settings, *, seen: bool) -> str:
     """Say how the first administrator gets in, with a link that works once; empty when somebody has joined.
 
-    A link from before works no longer.
+    The link is in the file `first-sign-in` of the data directory, and in the sentence only if it is `seen` by somebody
+    rather than kept in a log. A link from before works no longer.
     """
     with closing(State(layout.data / "state.db")) as state:
         invited = Access(state, SystemClock(), settings.access, None).people.first()
     if invited is None:
         return ""
     link = f"{settings.server.address}{invited.path}"
-    return (
-        f"nobody has an account yet: become the administrator at {link} (works once, until {invited.expires:%F %R} UTC)"
-    )
+    path = layout.data / FIRST
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(f"{link}\n")
+    where = link if seen else f"the address in {path}"
+    return f"nobody has an account yet: become the administrator at {where} (once, until {invited.expires:%F %R} UTC)"
