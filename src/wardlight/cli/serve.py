@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
