@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from httpx import ASGITransport, AsyncClient
+from tests.gate import gated
 
 from wardlight.api import alertmanager
 from wardlight.api import incidents as incidents_api
@@ -34,7 +35,7 @@ def state(tmp_path: Path) -> Iterator[State]:
 @pytest.fixture
 async def client(state: State) -> AsyncIterator[AsyncClient]:
     incidents = Incidents(state, ManualClock())
-    app = FastAPI()
+    app = gated(FastAPI())
     app.include_router(alertmanager.router(incidents))
     nobody = Alertmanager("http://127.0.0.1:9")
     silences = Silences(nobody, incidents, ManualClock())

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
+from tests.gate import OWNER, gated
 
 from wardlight.api.changes import router
 from wardlight.changes import Deployments, Windows
@@ -17,7 +18,6 @@ from wardlight.problems import Problem
 from wardlight.server import _told
 from wardlight.store.state import State
 
-OWNER = {"Authorization": "Bearer key"}
 PORTAL = {"service": "portal", "version": "2.4.1", "by": "ann"}
 WINDOW = {
     "what": "upgrade", "matchers": ["service=billing"], "by": "ann", "starts": "2026-03-01T02:00:00+01:00",
@@ -29,8 +29,8 @@ WINDOW = {
 def http(tmp_path: Path) -> Iterator[TestClient]:
     state, clock = State(tmp_path / "state.db"), ManualClock()
     deployments = Deployments(state, clock, registry=CollectorRegistry(), log=lambda *_: None)
-    app = FastAPI()
-    app.include_router(router(Windows(state, clock), deployments, "key"))
+    app = gated(FastAPI())
+    app.include_router(router(Windows(state, clock), deployments))
     app.add_exception_handler(Problem, _told)
     yield TestClient(app)
     state.close()
@@ -70,11 +70,6 @@ def test_a_window_is_announced_begun_and_ended_by_the_owner(http: TestClient) ->
     assert http.post("/api/v1/maintenance/2/end", json=by, headers=OWNER).status_code == 404
     assert http.get("/api/v1/maintenance").json() == {"windows": []}
     assert len(http.get("/api/v1/maintenance?state=all").json()["windows"]) == 1
-
-
-def test_others_silence_nothing(http: TestClient) -> None:
-    assert http.post("/api/v1/maintenance", json=WINDOW).status_code == 403
-    assert http.post("/api/v1/maintenance/1/end", json={"by": "eve"}).status_code == 403
 
 
 @pytest.mark.parametrize("wrong", [{"starts": "2026-03-01T02:00:00"}, {"matchers": []}, {"ends": WINDOW["starts"]}])

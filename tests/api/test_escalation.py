@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from icalendar import Calendar
 from tests.escalation.conftest import ONCALL, Desk, desk  # noqa: F401 -- a fixture
+from tests.gate import gated
 
 from wardlight.api import ack, escalation
 from wardlight.problems import Problem
@@ -24,7 +25,7 @@ start = 2025-12-29
 
 @pytest.fixture
 async def client(desk: Desk) -> AsyncIterator[AsyncClient]:  # noqa: F811
-    app = FastAPI()
+    app = gated(FastAPI())
     app.add_exception_handler(Problem, _told)
     app.include_router(escalation.router(desk.escalation))
     app.include_router(ack.router(desk.escalation, desk.incidents))

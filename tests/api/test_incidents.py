@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from prometheus_client import CollectorRegistry
+from tests.gate import gated
 from tests.incidents.manager import Manager, listening, shown, silenced
 from tests.incidents.said import NOON, alert, firing, resolved
 
@@ -52,7 +53,7 @@ async def client(state: State, incidents: Incidents, manager: Manager) -> AsyncI
     clock, history, alertmanager = ManualClock(), History(state), Alertmanager(manager.url)
     manager.alerts = [shown(), silenced("s", fingerprint="b")]
     Watch(alertmanager, incidents, history, clock, CollectorRegistry()).look()
-    app = FastAPI()
+    app = gated(FastAPI())
     app.add_exception_handler(Problem, _told)
     app.include_router(api.router(incidents, Silences(alertmanager, incidents, clock), history, Places()))
     async with AsyncClient(transport=ASGITransport(app), base_url="http://wardlight.test/api/v1") as client:

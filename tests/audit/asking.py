@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
+from tests.gate import gated
 from tests.ledger.conftest import Unsynced
 
 from wardlight.api import audit, fhir
@@ -44,9 +45,9 @@ class House:
         self.trail = Trail(ledger, store, registry)
         self.looks = Looks(self.trail, self.clock)
         self.search = Search(store, query, self.projection.settle)
-        self.app = FastAPI()
+        self.app = gated(FastAPI())
         self.app.add_exception_handler(Problem, _told)
-        self.app.include_router(fhir.router(self.trail, self.search, self.looks, Receive(), self.clock))
+        self.app.include_router(fhir.router(self.trail, protector(registry), self.search, self.looks, Receive(), self.clock))
         self.app.include_router(audit.router(self.search, ledger, self.looks, self.clock))
         self.client = TestClient(self.app, client=("127.0.0.1", 50000))
 

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from tests.console.test_page import HOSTILE, Page
+from tests.gate import gated
 from tests.incidents.manager import Manager, listening
 
 from wardlight.clock import ManualClock, moment
@@ -39,7 +40,7 @@ def manager() -> Iterator[Manager]:
 @pytest.fixture
 async def browser(incidents: Incidents, manager: Manager, clock: ManualClock) -> AsyncIterator[AsyncClient]:
     alertmanager = Alertmanager(manager.url)
-    app = FastAPI()
+    app = gated(FastAPI())
     app.add_exception_handler(Problem, _told)
     places = Places(prometheus="http://p:9090")
     app.include_router(incidents_router(Desk(incidents, Silences(alertmanager, incidents, clock), places, clock)))

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 from tests.console.test_page import HOSTILE, Page
+from tests.gate import gated
 
 from wardlight.changes import Deployments, Windows
 from wardlight.changes.deployments import NewDeployment
@@ -45,7 +46,7 @@ def deployments(state: State, clock: ManualClock) -> Deployments:
 
 @pytest.fixture
 def browser(windows: Windows, deployments: Deployments, clock: ManualClock) -> TestClient:
-    app = FastAPI()
+    app = gated(FastAPI())
     app.add_exception_handler(Problem, _told)
     app.include_router(maintenance_router(windows, deployments, clock))
     return TestClient(app, follow_redirects=False)

@@ -67,7 +67,7 @@ def test_lines_raise_an_alert_that_ends_when_they_stop(alertmanager: str, tmp_pa
         alerts: list[dict[str, object]] = httpx.get(f"{alertmanager}/api/v2/alerts", trust_env=False).json()
         return alerts
 
-    with TestClient(create_app(settings, tmp_path / "data", open_=True)) as server:
+    with TestClient(create_app(settings, tmp_path / "data", open_=True), base_url="http://127.0.0.1:8480") as server:
         now = time.time_ns()
         lines = [[str(now + at), f"denied {at}"] for at in range(5)]
         pushed = server.post("/loki/api/v1/push", json={"streams": [{"stream": {"app": "portal"}, "values": lines}]})

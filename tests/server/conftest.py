@@ -13,6 +13,9 @@ from wardlight.clock import ManualClock
 from wardlight.config import Settings
 from wardlight.server import create_app
 
+HERE = "http://127.0.0.1:8480"
+"""Where browsers find it."""
+
 Start = Callable[[Settings], TestClient]
 
 
@@ -28,7 +31,9 @@ def start(tmp_path: Path, clock: ManualClock) -> Iterator[Start]:
 
         def begin(settings: Settings) -> TestClient:
             running.close()
-            return running.enter_context(TestClient(create_app(settings, tmp_path / "data", clock, open_=True)))
+            return running.enter_context(
+                TestClient(create_app(settings, tmp_path / "data", clock, open_=True), base_url=HERE)
+            )
 
         yield begin
 

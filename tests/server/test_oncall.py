@@ -57,7 +57,7 @@ def test_an_alert_is_told_acknowledged_by_its_link_and_told_over(
     data.mkdir()
     (data / "oncall.toml").write_text(f'[contact]\nchannels = ["{address}"]\n')
     app = create_app(load(None, {"WARDLIGHT_SERVER_URL": "https://watch.example/"}), data, open_=True)
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://127.0.0.1:8480") as client:
         assert client.post("/api/v1/alertmanager", json=NOTICE).status_code == 204
         message = messages.get(timeout=30)
         assert message["title"] == "CRITICAL: DatabaseDown (db:5432)"

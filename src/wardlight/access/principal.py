@@ -27,8 +27,10 @@ class Principal:
     """For a machine that sends: the one service whose records it may send; empty: any."""
 
 
-OPEN = Principal(name="local", rights=frozenset(Right) - {Right.OWN}, sight=Sight(), roles=tuple(Role), way="open")
-"""Whoever reaches a house without sign-in, which listens on loopback only."""
+OPEN = Principal(
+    name="local", rights=frozenset(Right) - {Right.OWN, Right.ADMIT}, sight=Sight(), roles=tuple(Role), way="open"
+)
+"""Whoever reaches a house without sign-in, which listens on loopback only. Accounts aren't theirs to make: they outlast it."""
 
 ASKING: ContextVar[Principal | None] = ContextVar("ASKING", default=None)
 """Who asks now, for what every page shows: the gate sets it."""

@@ -22,13 +22,15 @@ class Right(StrEnum):
     TRAIL = "trail"
     """Read the audit trail in clear: searches, exports, FHIR, the ledger's entries."""
     MANAGE = "manage"
-    """People, tokens, settings, backups, legal holds."""
+    """Settings, heartbeats, the projection of the audit trail."""
+    ADMIT = "admit"
+    """Let people and machines in: accounts, roles, tokens."""
     SEND = "send"
     """Send records: for machines."""
     PING = "ping"
     """Report to a heartbeat, send alerts: for machines."""
     OWN = "own"
-    """What the owner of the data directory may, and no role: backups to anywhere, dead letters, replays."""
+    """What the owner of the data directory may, and no role: backups to anywhere, dead letters, replays, legal holds."""
 
 
 class Role(StrEnum):
@@ -42,7 +44,7 @@ class Role(StrEnum):
 
 
 RIGHTS = {
-    Role.ADMINISTRATOR: frozenset({Right.LOOK, Right.LOGS, Right.ACT, Right.TELL, Right.MANAGE}),
+    Role.ADMINISTRATOR: frozenset({Right.LOOK, Right.LOGS, Right.ACT, Right.TELL, Right.MANAGE, Right.ADMIT}),
     Role.SUPPORT: frozenset({Right.LOOK, Right.LOGS, Right.ACT}),
     Role.DEVELOPER: frozenset({Right.LOOK, Right.LOGS, Right.ACT, Right.TELL}),
     Role.PRIVACY: frozenset({Right.LOOK, Right.LOGS, Right.ACT, Right.TRAIL}),

@@ -91,6 +91,12 @@ class Signing:
             if person is not None:
                 change.note("logout.done", person, person=person)
 
+    def sign_out_everywhere(self, name: str, visit: Visit) -> None:
+        """End all of somebody's sessions."""
+        with self._book.change() as change:
+            people.end_sessions(change, name)
+            change.note("logout.done", name, person=name, address=visit.address, reason="everywhere")
+
     def change_password(self, name: str, current: str, new: str, visit: Visit) -> Started:
         """Replace a password; every session ends, and a new one begins.
 

@@ -43,7 +43,7 @@ def _one_of(*rights: Right) -> Need:
 
 
 _LOOK, _LOGS, _ACT, _TELL = _one_of(Right.LOOK), _one_of(Right.LOGS), _one_of(Right.ACT), _one_of(Right.TELL)
-_TRAIL, _MANAGE, _OWN = _one_of(Right.TRAIL), _one_of(Right.MANAGE), _one_of(Right.OWN)
+_TRAIL, _MANAGE, _ADMIT, _OWN = (_one_of(it) for it in (Right.TRAIL, Right.MANAGE, Right.ADMIT, Right.OWN))
 _SEND, _PING = _one_of(Right.SEND), _one_of(Right.PING)
 
 _LOKI = "/loki/api/v1"
@@ -60,9 +60,10 @@ _WRITTEN: Mapping[str, Mapping[str, Need]] = {
     },
     "Signing in": {
         "GET POST /sign-in": PUBLIC,
+        "GET POST /sign-in/code": PUBLIC,
         "GET /sign-in/elsewhere": PUBLIC,
         "GET /sign-in/back": PUBLIC,
-        "GET POST /welcome/{token}": PUBLIC,
+        "GET POST /welcome/{secret}": PUBLIC,
         "POST /sign-out": PUBLIC,
         "GET /console/static/{build}/{name:path}": PUBLIC,
         "GET /account": KNOWN,
@@ -95,6 +96,15 @@ _WRITTEN: Mapping[str, Mapping[str, Need]] = {
     "Overview": {
         "GET /": _LOOK,
         "GET /console/live": _LOOK,
+    },
+    "Dashboards": {
+        "GET /dashboards": _LOOK,
+        "GET /dashboards/{uid}": _LOOK,
+        "GET /api/v1/metrics/query": _LOOK,
+        "GET /api/v1/metrics/query_range": _LOOK,
+        "GET /api/v1/metrics/series": _LOOK,
+        "GET /api/v1/metrics/labels": _LOOK,
+        "GET /api/v1/metrics/label/{name}/values": _LOOK,
     },
     "Logs": {
         **{
@@ -195,11 +205,20 @@ _WRITTEN: Mapping[str, Mapping[str, Need]] = {
         "GET /api/v1/audit/projection": _MANAGE,
         "POST /api/v1/audit/projection/replay": _OWN,
         "GET /settings": _MANAGE,
-        "GET POST /settings/people": _MANAGE,
-        "GET /settings/people/{name}": _MANAGE,
-        "POST /settings/people/{name}/{action}": _MANAGE,
-        "GET POST /settings/tokens": _MANAGE,
-        "POST /settings/tokens/{id}/revoke": _MANAGE,
+    },
+    "People and tokens": {
+        "GET POST /settings/people": _ADMIT,
+        "POST /settings/people/{name}/{action}": _ADMIT,
+        "GET POST /settings/tokens": _ADMIT,
+        "POST /settings/tokens/{token_id}/revoke": _ADMIT,
+        "GET POST /api/v1/users": _ADMIT,
+        "POST /api/v1/users/{name}/roles": _ADMIT,
+        "POST /api/v1/users/{name}/disable": _ADMIT,
+        "POST /api/v1/users/{name}/enable": _ADMIT,
+        "POST /api/v1/users/{name}/link": _ADMIT,
+        "POST /api/v1/users/{name}/reset": _ADMIT,
+        "GET POST /api/v1/tokens": _ADMIT,
+        "POST /api/v1/tokens/{key}/revoke": _ADMIT,
     },
 }
 

@@ -12,18 +12,18 @@ Told twice with the same `Idempotency-Key`, a deployment is kept once.
     POST /api/v1/maintenance/7/begin, …/end, …/cancel  {"by": "ann"}
     GET  /api/v1/maintenance?state=open
 
-Windows are announced by the data directory's owner, because they silence alerts.
+`by` counts where nobody signs in, and for the data directory's owner; else it is whoever has signed in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 
-from wardlight.api.store import owner_only
+from wardlight.access.principal import actor
 from wardlight.changes import Deployment, Deployments, Window, Windows
 from wardlight.changes.deployments import NewDeployment
 from wardlight.changes.window import Step
@@ -54,26 +54,25 @@ class Announcement:
     matchers: list[str]
     starts: datetime
     ends: datetime
-    by: str
+    by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """Who does it."""
 
-    by: str
+    by: str = ""
 
 
-def router(windows: Windows, deployments: Deployments, key: str) -> APIRouter:
-    """Make the routes; `key` is the owner's."""
+def router(windows: Windows, deployments: Deployments) -> APIRouter:
+    """Make the routes."""
     routes = APIRouter(prefix="/api/v1", tags=["changes"])
-    owned = [Depends(owner_only(key))]
 
     @routes.post("/deployments", status_code=201, summary="Tell of a deployment")
     def deployed(
-        new: NewDeployment, idempotency_key: Annotated[str, Header(alias="Idempotency-Key")] = ""
+        request: Request, new: NewDeployment, idempotency_key: Annotated[str, Header(alias="Idempotency-Key")] = ""
     ) -> Deployment:
-        return deployments.record(new, idempotency_key)
+        return deployments.record(replace(new, by=actor(request, new.by)), idempotency_key)
 
     @routes.get("/deployments", summary="List deployments, newest first")
     def listed(
@@ -89,12 +88,13 @@ def router(windows: Windows, deployments: Deployments, key: str) -> APIRouter:
     def announced(state: Which = "open", limit: _Limit = 100) -> WindowList:
         return WindowList(windows.listed(state, limit))
 
-    @routes.post("/maintenance", status_code=201, summary="Announce a maintenance window", dependencies=owned)
-    def announce(new: Announcement) -> Window:
-        return windows.announce(new.what, new.matchers, starts=new.starts, ends=new.ends, by=new.by)
+    @routes.post("/maintenance", status_code=201, summary="Announce a maintenance window")
+    def announce(request: Request, new: Announcement) -> Window:
+        by = actor(request, new.by)
+        return windows.announce(new.what, new.matchers, starts=new.starts, ends=new.ends, by=by)
 
-    @routes.post("/maintenance/{window_id}/{step}", summary="Begin, end or cancel a window", dependencies=owned)
-    def step(window_id: int, step: Step, decision: Decision) -> Window:
-        return windows.step(window_id, step, decision.by)
+    @routes.post("/maintenance/{window_id}/{step}", summary="Begin, end or cancel a window")
+    def step(request: Request, window_id: int, step: Step, decision: Decision) -> Window:
+        return windows.step(window_id, step, actor(request, decision.by))
 
     return routes

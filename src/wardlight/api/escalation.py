@@ -19,9 +19,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime
 
+from wardlight.access.principal import actor
 from wardlight.escalation import Delivery, Duty, Escalation, OnDuty
 
 _Id = Annotated[int | None, Query(ge=1, lt=2**63)]
@@ -44,7 +45,7 @@ class Override:
     person: str
     since: AwareDatetime
     until: AwareDatetime
-    actor: str
+    actor: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ def router(escalation: Escalation) -> APIRouter:
         return Response(roster.calendar(rotation, weeks), media_type="text/calendar; charset=utf-8")
 
     @routes.post("/oncall/{rotation}/overrides", status_code=204, summary="Let somebody stand in for a time")
-    def override(rotation: _Name, order: Override) -> Response:
-        roster.override(rotation, Duty(order.person, order.since, order.until), order.actor)
+    def override(request: Request, rotation: _Name, order: Override) -> Response:
+        roster.override(rotation, Duty(order.person, order.since, order.until), actor(request, order.actor))
         return Response(status_code=204)
 
     @routes.get("/notifications", summary="List messages that were meant, what became of them and why")

@@ -18,6 +18,8 @@
     POST /7/silence         {"actor": "maria", "note": "why", "until": "2026-01-01T14:00:00Z"} → {"silences": ["…"]}
     DELETE /7/silence/ID?actor=maria
 
+`actor` counts where nobody signs in, and for the data directory's owner; else it is whoever has signed in.
+
 They answer with the incident as it is then; 404 without one; 409 with who was first, or the state that is in the way.
 `GET /api/v1/alert-history` lists alerts as Alertmanager had them, silenced and inhibited ones too. Times are RFC 3339.
 """
@@ -28,9 +30,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
 
+from wardlight.access.principal import actor
 from wardlight.incidents import Incident, IncidentFile, Incidents, Response, Severity
 from wardlight.incidents.alertmanager import Standing
 from wardlight.incidents.history import History, Stretch
@@ -70,7 +73,7 @@ class HistoryList:
 class Acted:
     """Who does something, by which way, and what they say to it."""
 
-    actor: str
+    actor: str = ""
     source: Literal["api", "cli"] = "api"
     note: str = ""
 
@@ -144,37 +147,43 @@ def _asking(routes: APIRouter, incidents: Incidents, history: History, places: P
 
 def _acting(routes: APIRouter, incidents: Incidents) -> None:
     @routes.post(_ONE + "/acknowledge", summary="Take an incident on")
-    def acknowledge(incident_id: _Id, by: Acted) -> Incident:
-        return incidents.acknowledge(incident_id, by.actor, by.source, by.note)
+    def acknowledge(request: Request, incident_id: _Id, by: Acted) -> Incident:
+        return incidents.acknowledge(incident_id, actor(request, by.actor), by.source, by.note)
 
     @routes.post(_ONE + "/release", summary="Take an acknowledgement back")
-    def release(incident_id: _Id, by: Acted) -> Incident:
-        return incidents.release(incident_id, by.actor, by.source, by.note)
+    def release(request: Request, incident_id: _Id, by: Acted) -> Incident:
+        return incidents.release(incident_id, actor(request, by.actor), by.source, by.note)
 
     @routes.post(_ONE + "/note", summary="Write a note on the timeline of an incident")
-    def note(incident_id: _Id, by: Acted) -> Incident:
-        return incidents.note(incident_id, by.actor, by.source, by.note)
+    def note(request: Request, incident_id: _Id, by: Acted) -> Incident:
+        return incidents.note(incident_id, actor(request, by.actor), by.source, by.note)
 
     @routes.post(_ONE + "/resolve", summary="Call an incident over")
-    def resolve(incident_id: _Id, by: Acted) -> Incident:
-        return incidents.resolve(incident_id, by.actor, by.source, by.note)
+    def resolve(request: Request, incident_id: _Id, by: Acted) -> Incident:
+        return incidents.resolve(incident_id, actor(request, by.actor), by.source, by.note)
 
     @routes.post(_ONE + "/document", summary="Close a resolved incident with its response")
-    def document(incident_id: _Id, by: Documented) -> Incident:
+    def document(request: Request, incident_id: _Id, by: Documented) -> Incident:
         response = Response(cause=by.cause, done=by.done, follow_up=by.follow_up)
-        return incidents.document(incident_id, by.actor, by.source, response)
+        return incidents.document(incident_id, actor(request, by.actor), by.source, response)
 
     @routes.post(_ONE + "/merge", summary="Let an incident count for another one, which is returned")
-    def merge(incident_id: _Id, by: Merged) -> Incident:
-        return incidents.merge(incident_id, by.into, by.actor, by.source)
+    def merge(request: Request, incident_id: _Id, by: Merged) -> Incident:
+        return incidents.merge(incident_id, by.into, actor(request, by.actor), by.source)
 
 
 def _silencing(routes: APIRouter, silences: Silences) -> None:
     @routes.post(_ONE + "/silence", summary="Silence the alerts of an incident in Alertmanager")
-    def silence(incident_id: _Id, by: Silenced) -> Made:
+    def silence(request: Request, incident_id: _Id, by: Silenced) -> Made:
         until: datetime = by.until
-        return Made(list(silences.silence(incident_id, by.actor, by.source, by.note, until)))
+        return Made(list(silences.silence(incident_id, actor(request, by.actor), by.source, by.note, until)))
 
     @routes.delete(_ONE + "/silence/{silence_id}", status_code=204, summary="End a silence of an incident")
-    def expire(incident_id: _Id, silence_id: str, actor: str, source: Literal["api", "cli"] = "api") -> None:
-        silences.expire(incident_id, silence_id, actor, source)
+    def expire(
+        request: Request,
+        incident_id: _Id,
+        silence_id: str,
+        by: Annotated[str, Query(alias="actor")] = "",
+        source: Literal["api", "cli"] = "api",
+    ) -> None:
+        silences.expire(incident_id, silence_id, actor(request, by), source)

@@ -13,7 +13,6 @@ All are read-only, and files of one directory: whatever serves files can serve t
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from typing import Annotated
 
@@ -24,7 +23,7 @@ from isal import igzip
 from wardlight.ledger import Ledger
 from wardlight.ledger.tiles import ENTRIES, Tile
 from wardlight.ledger.tree import CHECKPOINT, MINIMUM, STAMPS, VKEY, WITNESSED
-from wardlight.problems import Denied, NotFound
+from wardlight.problems import NotFound
 
 _TEXT = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
@@ -32,22 +31,11 @@ _CHANGES = {"Cache-Control": "no-cache"}
 _STAYS = {"Cache-Control": "public, max-age=31536000, immutable"}
 _STAYS_PRIVATE = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
 
-MayReadEntries = Callable[[Request], None]
-"""Raises Denied, or Unauthenticated, for who may not read entries."""
+Note = Callable[[Request], None]
 
 
-def only_from_here(request: Request) -> None:
-    """Let those on this machine read entries. Raises Denied."""
-    try:
-        here = request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        here = False
-    if not here:
-        raise Denied("entries of the ledger are read on the server's machine only")
-
-
-def router(ledger: Ledger, may_read_entries: MayReadEntries = only_from_here) -> APIRouter:
-    """Make the routes of the ledger."""
+def router(ledger: Ledger, note: Note) -> APIRouter:
+    """Make the routes of the ledger; `note` is called before entries are read."""
     routes = APIRouter(prefix="/ledger", tags=["ledger"])
 
     def text(name: str) -> Callable[[], Response]:
@@ -65,7 +53,7 @@ def router(ledger: Ledger, may_read_entries: MayReadEntries = only_from_here) ->
     ):
         routes.add_api_route(f"/{name}", text(name), summary=summary)
 
-    @routes.get("/tile/entries/{number:path}", summary="Entries", dependencies=[Depends(may_read_entries)])
+    @routes.get("/tile/entries/{number:path}", summary="Entries", dependencies=[Depends(note)])
     def entries(number: str, accept_encoding: Annotated[str, Header()] = "") -> Response:
         data = _read(ledger, Tile.parse(f"tile/entries/{number}").path)
         if "gzip" in accept_encoding:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from wardlight.access.principal import principal
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -16,5 +18,6 @@ class Reader:
 
 
 def who(request: HTTPConnection) -> Reader:
-    """Say who asks: until there is sign-in, somebody on this machine, at an address."""
-    return Reader("local", request.client.host if request.client else "")
+    """Say who asks; raises Unauthenticated when the gate has let nobody through."""
+    asker = principal(request)
+    return Reader(asker.name, asker.address)

@@ -2,10 +2,13 @@
 
 `prometheus` asks, `snapshot` orders, `verdict` judges, `overview` gathers, `words` writes, `pages` serves; `audit` is
 the page of the audit trail, `incidents` those of incidents, `oncall`, `maintenance` and `heartbeats` what they say;
-`forms` reads what people write into them.
+`forms` reads what people write into them; `signin`, `account` and `admitting` are about who gets in.
 """
 
+from wardlight.console.account import router as account_router
+from wardlight.console.admitting import router as admitting_router
 from wardlight.console.audit import router as audit_router
+from wardlight.console.dashboards import router as dashboards_router
 from wardlight.console.errors import router as errors_router
 from wardlight.console.heartbeats import router as heartbeats_router
 from wardlight.console.incidents import Desk
@@ -17,20 +20,27 @@ from wardlight.console.overview import Overview
 from wardlight.console.pages import router
 from wardlight.console.security import Guard
 from wardlight.console.security import router as security_router
+from wardlight.console.signin import refused
+from wardlight.console.signin import router as signin_router
 from wardlight.console.users import router as users_router
 
 __all__ = [
     "Desk",
     "Guard",
     "Overview",
+    "account_router",
+    "admitting_router",
     "audit_router",
+    "dashboards_router",
     "errors_router",
     "heartbeats_router",
     "incidents_router",
     "logs_router",
     "maintenance_router",
     "oncall_router",
+    "refused",
     "router",
     "security_router",
+    "signin_router",
     "users_router",
 ]

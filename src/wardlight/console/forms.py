@@ -1,38 +1,36 @@
-"""Forms of the console's pages: read within bounds, and only from our own pages.
+"""Forms of the console's pages: read within bounds. The gate has seen to it that they come from our own pages.
 
-Until there is sign-in, people write their name into a form; it is remembered in a cookie.
+Whoever has signed in does what a form says; where nobody signs in, people write their name into it, and a cookie
+remembers it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 
-from wardlight.console.pages import HEADERS as _OF_PAGES
-from wardlight.problems import BadInput, Denied, TooLarge
+from wardlight.console.pages import HEADERS, signed_in
+from wardlight.problems import BadInput, TooLarge
 
 MAX_BYTES = 256 * 1024
 """Largest form: a response of 10,000 characters in any script."""
-HEADERS = _OF_PAGES | {"Content-Security-Policy": _OF_PAGES["Content-Security-Policy"].replace(
-    "form-action 'none'", "form-action 'self'"
-)}  # fmt: skip
-"""Those of a page with forms."""
 _COOKIE = "wardlight_name"
 _YEAR = 365 * 24 * 3600
 
 Form = Mapping[str, str]
 
+__all__ = ["HEADERS", "Form", "back", "leads", "name", "read"]
+
 
 async def read(request: Request) -> Form:
-    """Read a form; of a field that is there twice the last counts.
+    """Read a form; of a field that is there twice the last counts, and `actor` is whoever has signed in.
 
-    Raises Denied for one that another site has sent, TooLarge, and BadInput for what is no form.
+    Raises TooLarge, and BadInput for what is no form.
     """
-    _must_be_from_here(request)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -42,7 +40,8 @@ async def read(request: Request) -> Form:
         fields = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
     except ValueError:
         raise BadInput("this is no form") from None
-    return {name: values[-1].replace("\r\n", "\n") for name, values in fields.items()}
+    form = {name: values[-1].replace("\r\n", "\n") for name, values in fields.items()}
+    return {**form, "actor": signed_in()} if signed_in() else form
 
 
 def name(request: Request) -> str:
@@ -52,7 +51,9 @@ def name(request: Request) -> str:
 
 def back(path: str, form: Form, pages: str) -> RedirectResponse:
     """Lead back to a page after a form; its `actor` is remembered for the pages below `pages`."""
-    answer = RedirectResponse(path, HTTPStatus.SEE_OTHER, HEADERS)
+    answer = leads(path)
+    if signed_in():
+        return answer
     written = quote(form.get("actor", ""))
     answer.set_cookie(_COOKIE, written, max_age=_YEAR, path=pages, httponly=True, samesite="strict")
     return answer
@@ -61,10 +62,3 @@ def back(path: str, form: Form, pages: str) -> RedirectResponse:
 def leads(path: str) -> RedirectResponse:
     """Lead on to a page after a form."""
     return RedirectResponse(path, HTTPStatus.SEE_OTHER, HEADERS)
-
-
-def _must_be_from_here(request: Request) -> None:
-    origin = request.headers.get("origin")
-    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    if elsewhere or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Denied("this form comes from another site")

@@ -13,16 +13,18 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 
 from wardlight import __version__
+from wardlight.api.gate import Gate
+from wardlight.api.host import Hosts
 from wardlight.clock import Clock, SystemClock
 from wardlight.config import Settings
 from wardlight.problems import Problem
-from wardlight.server import alerts, changes, logs, pages, trail
+from wardlight.server import access, alerts, changes, logs, pages, trail
 from wardlight.server.ground import lay
 from wardlight.store import Limits, LogStore, owner
 from wardlight.store.restore import refuse_unfinished
 
 
-def create_app(settings: Settings, data: Path, clock: Clock | None = None, *, open_: bool = False) -> FastAPI:  # noqa: ARG001 -- all is open so far
+def create_app(settings: Settings, data: Path, clock: Clock | None = None, *, open_: bool = False) -> FastAPI:
     """Open everything under `data` and return the application; its shutdown closes everything again.
 
     With `open_` nobody signs in: for loopback addresses only.
@@ -30,21 +32,22 @@ def create_app(settings: Settings, data: Path, clock: Clock | None = None, *, op
     refuse_unfinished(data)
     opened = ExitStack()
     try:
-        return _put_together(settings, data, clock or SystemClock(), opened)
+        return _put_together(settings, data, clock or SystemClock(), opened, open_=open_)
     except BaseException:
         opened.close()  # the engine doesn't survive an exit while it is open
         raise
 
 
-def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStack) -> FastAPI:
+def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStack, *, open_: bool) -> FastAPI:
     """Build the wings, and join them."""
     ground = lay(settings, data, clock, opened)
     audited = trail.build(ground)
     logged = logs.build(ground, audited)
     alerted = alerts.build(ground, audited)
     told = changes.build(ground, logged.commits)
+    entrance = access.build(ground, audited, told.log, open_=open_)
     seen = pages.build(ground, audited, logged, alerted, told)
-    wings = (logged.wing, alerted.wing, audited.wing, told.wing, seen)
+    wings = (logged.wing, alerted.wing, audited.wing, told.wing, seen, entrance.wing)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -64,6 +67,8 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
         for router in wing.routers:
             app.include_router(router)
     _health(app, ground.registry, logged.store)
+    app.add_middleware(Gate, house=entrance.house, routes=app.routes)
+    app.add_middleware(Hosts, server=settings.server)
     return app
 
 

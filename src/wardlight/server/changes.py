@@ -20,6 +20,7 @@ class Told:
     """The parts that other wings need."""
 
     deployments: Deployments
+    log: OwnLog
     wing: Wing
 
 
@@ -49,4 +50,4 @@ def build(ground: Ground, commits: GroupCommit) -> Told:
         ],
         running=[watch.running, keeper.running],
     )
-    return Told(deployments=deployments, wing=wing)
+    return Told(deployments=deployments, log=log, wing=wing)

@@ -1,0 +1,209 @@
+"""The gate: each request is let through or refused here, before its body is read, by the table of routes.
+
+Whoever asks is known by `Authorization: Bearer …` (or Basic, with the token as password), else by the cookie of a session.
+401 when nobody is known, also for a token that isn't good, and without saying why it isn't; browsers that ask for a page
+are led to sign in. 403 when somebody is known and may not, and for what another site sends by somebody's browser.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import quote, urlsplit
+
+import anyio
+from prometheus_client import CollectorRegistry, Counter
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from wardlight.access import cookie
+from wardlight.access.access import Access
+from wardlight.access.principal import ASKING, OPEN, Principal
+from wardlight.access.roles import Right
+from wardlight.access.table import Need
+from wardlight.api.headers import safe
+from wardlight.api.ways import WEBSOCKET, Nowhere, Way, Ways
+from wardlight.problems import Denied, NotFound, Problem, Unauthenticated
+from wardlight.records import Sight
+
+SIGN_IN = "/sign-in"
+RENEWED = "renewed"
+"""A parameter of requests that a page makes by itself: they don't keep a session awake."""
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_BY_ITSELF = frozenset({"GET /console/live", "WS /loki/api/v1/tail"})
+_NOT_KNOWN = "sign in first, or send a token that is valid"
+
+Page = Callable[[HTTPConnection, Problem], Response]
+"""Writes a problem as a page for people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """What the gate needs to know. Without `access` nobody needs to sign in."""
+
+    access: Access | None
+    key: str
+    """The key of the data directory's owner."""
+    page: Page
+    registry: CollectorRegistry
+
+
+class Gate:
+    """ASGI middleware, around all routes."""
+
+    def __init__(self, app: ASGIApp, house: House, routes: Sequence[BaseRoute]) -> None:
+        self._app = app
+        self._ways = Ways(routes)
+        self._page = house.page
+        self._known = Known(house.access, house.key)
+        self._refused = Counter(
+            "wardlight_gate_refused_requests", "Requests that were refused before they were read.", ["status"],
+            registry=house.registry,
+        )  # fmt: skip
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer why not."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        send = safe(scope, send)
+        request = HTTPConnection(scope)
+        try:
+            await self._look(request)
+        except Problem as problem:
+            self._refused.labels(problem.status).inc()
+            await _answer(request, self._refusal(request, problem), receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    async def _look(self, request: HTTPConnection) -> None:
+        """Find out who asks for what, and whether they may. Raises a problem when they may not."""
+        scope = request.scope
+        method = scope["method"] if scope["type"] == "http" else WEBSOCKET
+        way = self._ways.find(method, scope["path"])
+        asker = await self._known.by(request, active=_is_active(way, request))
+        if isinstance(way, Nowhere):
+            raise _NotAllowed(way.allowed) if way.allowed else NotFound("there is no such page")
+        if method not in _SAFE:
+            _must_be_from_here(request, surely=asker is not None and asker.way == "session")
+        need = way.need or Need(frozenset((Right.OWN,)))
+        if not need.met(asker):
+            raise Unauthenticated(_NOT_KNOWN) if asker is None else Denied("this is not for your role")
+        scope["wardlight.principal"] = asker
+        ASKING.set(asker)
+
+    def _refusal(self, request: HTTPConnection, problem: Problem) -> Response:
+        """Write why not, for whoever asks."""
+        headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+        if isinstance(problem, _NotAllowed):
+            headers["Allow"] = ", ".join(problem.allowed)
+        if _wants_a_page(request):
+            if isinstance(problem, Unauthenticated):
+                here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return RedirectResponse(f"{SIGN_IN}?next={quote(here, safe='')}", 303)
+            answer = self._page(request, problem)
+            answer.headers.update(headers)
+            return answer
+        if isinstance(problem, Unauthenticated):
+            headers["WWW-Authenticate"] = 'Bearer realm="wardlight"'
+        return JSONResponse({"error": str(problem)}, problem.status, headers)
+
+
+class Known:
+    """Says who asks."""
+
+    def __init__(self, access: Access | None, key: str) -> None:
+        self._access = access
+        self._key = key.encode()
+        self._owner = Principal(name="owner", rights=frozenset(Right), sight=Sight(), way="owner")
+
+    async def by(self, request: HTTPConnection, *, active: bool) -> Principal | None:
+        """Find the person or the machine; None for somebody unknown. Raises Unauthenticated for a wrong token."""
+        address = request.client.host if request.client else ""
+        given = request.headers.get("authorization")
+        if given is not None:
+            found = await self.by_header(given, address)
+            if found is None and self._access is not None:
+                raise Unauthenticated(_NOT_KNOWN)
+        elif self._access is not None:
+            found = await self._by_cookie(request, address, active=active)
+        else:
+            found = None
+        if found is None and self._access is None:
+            found = OPEN
+        return None if found is None else replace(found, address=address)
+
+    async def by_header(self, given: str, address: str) -> Principal | None:
+        """Know a machine, or the owner, by a header `authorization`."""
+        token = _token(given)
+        if secrets.compare_digest(token.encode(), self._key):
+            return self._owner
+        if self._access is None or not token:
+            return None
+        tokens = self._access.tokens
+        return tokens.quick(token) or await anyio.to_thread.run_sync(lambda: tokens.principal(token, address=address))
+
+    async def _by_cookie(self, request: HTTPConnection, address: str, *, active: bool) -> Principal | None:
+        secret = cookie.secret(request)
+        if not secret or self._access is None:
+            return None
+        sessions = self._access.sessions
+        return await anyio.to_thread.run_sync(lambda: sessions.principal(secret, address=address, active=active))
+
+
+class _NotAllowed(Problem):
+    status = 405
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"this address is asked by {' or '.join(allowed)}")
+        self.allowed = allowed
+
+
+def _token(given: str) -> str:
+    """Read a token out of a header `authorization`, empty if there is none."""
+    kind, _, value = given.partition(" ")
+    match kind.lower():
+        case "bearer":
+            return value.strip()
+        case "basic":
+            try:
+                return base64.b64decode(value, validate=True).decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError):
+                return ""
+    return ""
+
+
+def _is_active(way: Way | Nowhere, request: HTTPConnection) -> bool:
+    """Whether a person has done something, rather than a page that renews itself."""
+    return isinstance(way, Way) and way.name not in _BY_ITSELF and RENEWED not in request.query_params
+
+
+def _wants_a_page(request: HTTPConnection) -> bool:
+    """Whether a browser asks, to show the answer to somebody."""
+    return (
+        request.scope["type"] == "http"
+        and "text/html" in request.headers.get("accept", "")
+        and "authorization" not in request.headers
+    )
+
+
+def _must_be_from_here(request: HTTPConnection, *, surely: bool) -> None:
+    """Refuse what another site sends by a browser; `surely`: also what doesn't say where it comes from."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    if elsewhere or site not in (None, "same-origin", "none") or (surely and origin is None and site is None):
+        raise Denied("this comes from another site")
+
+
+async def _answer(request: HTTPConnection, answer: Response, receive: Receive, send: Send) -> None:
+    scope = request.scope
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+        await WebSocketClose(1008)(scope, receive, send)
+        return
+    await answer(scope, receive, send)

@@ -1,0 +1,79 @@
+"""The wing of who gets in: accounts, sessions, tokens, and the gate that asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+
+from wardlight import console
+from wardlight.access.access import Access
+from wardlight.access.book import Deed
+from wardlight.api import access as access_api
+from wardlight.api.gate import House
+from wardlight.receive.own import OwnLog
+from wardlight.server.ground import Ground, Wing
+from wardlight.server.trail import Audit
+
+_FLUSH_SECONDS = 60
+FIRST = "first-sign-in"
+"""The file of the first administrator's one-time link, until somebody has joined."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrance:
+    """The parts that others need."""
+
+    house: House
+    wing: Wing
+
+
+def build(ground: Ground, audited: Audit, log: OwnLog, *, open_: bool) -> Entrance:
+    """Open the accounts; in an open house nobody needs one."""
+
+    def told(deed: Deed) -> None:
+        audited.deeds.access(deed.action, deed.by, deed.about, int(deed.at.timestamp() * 1_000_000) * 1000)
+        if deed.action == "login.failed":
+            log("sign-in.failed", "a sign-in failed", _failure(deed))
+        elif deed.action == "person.joined":
+            (ground.data / FIRST).unlink(missing_ok=True)
+
+    access = Access(ground.state, ground.clock, ground.settings.access, told)
+    ground.opened.callback(access.close)
+
+    @asynccontextmanager
+    async def flushing() -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(access.pass_on)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_flush, access)
+            yield
+            tasks.cancel_scope.cancel()
+
+    url, clock = ground.settings.server.address, ground.clock
+    routers = [
+        access_api.router(access, url),
+        console.signin_router(access),
+        console.account_router(access, clock),
+        console.admitting_router(access, url, clock),
+    ]
+    house = House(
+        access=None if open_ else access, key=ground.running.key, page=console.refused, registry=ground.registry
+    )
+    return Entrance(house=house, wing=Wing(routers=routers, running=[flushing]))
+
+
+async def _flush(access: Access) -> None:
+    """Write down now and then when tokens were last used; tell what the command line has changed."""
+    while True:
+        await anyio.sleep(_FLUSH_SECONDS)
+        await anyio.to_thread.run_sync(access.tokens.flush)
+        await anyio.to_thread.run_sync(access.pass_on)
+
+
+def _failure(deed: Deed) -> dict[str, str]:
+    return {
+        "wardlight.kind": "security", "event.outcome": "failure", "user.id": deed.by,
+        "client.address": deed.about.get("address", ""), "reason": deed.about.get("reason", ""),
+    }  # fmt: skip
