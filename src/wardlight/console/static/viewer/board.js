@@ -49,7 +49,7 @@ export class Board {
     this.failed = null;
     this.show();
     const needed = this.variables.list.some((one) => !one.model.allValue && one.model.type === "query");
-    const loading = this.variables.load({ ...this.range, step: 60 }).then(() => this.show(), (error) => this.heard(error));
+    const loading = this.variables.load({ ...this.range, step: 60 }).then(() => this.chosen(), (error) => this.heard(error));
     if (needed) await loading;
     this.marked();
     await Promise.all([loading, ...this.panels.map((panel) => panel.load())]);
@@ -59,6 +59,12 @@ export class Board {
 
   show() {
     if (!this.bar.contains(document.activeElement) && !this.bar.querySelector("details[open]")) this.bar.replaceChildren(...controls(this));
+  }
+
+  /** The choices of the variables are here. */
+  chosen() {
+    for (const one of this.variables.list) if (!this.bar.querySelector(`[data-variable="${one.name}"] input:checked`)) one.fill?.();
+    this.show();
   }
 
   /** Something could not be asked. */

@@ -52,13 +52,18 @@ function single(one, board) {
 function several(one, board) {
   const all = one.values.includes("$__all");
   const shown = all ? "All" : one.values.length > 2 ? `${one.values.length} chosen` : one.values.join(", ");
-  const options = [...new Set([...one.options, ...one.values.filter((value) => value !== "$__all")])];
-  const boxes = options.map((value) => el("input", { type: "checkbox", value, checked: one.values.includes(value) }));
-  const form = el("form", {}, el("button", { type: "button", "aria-pressed": String(all), onclick: () => board.choose(one, ["$__all"]) }, "All"),
-    el("ul", {}, boxes.map((box) => el("li", {}, el("label", {}, box, ` ${visible(box.value)}`)))), options.length ? el("button", { type: "submit" }, "Show") : el("p", { class: "said" }, "No values in this time."));
+  const list = el("ul");
+  const form = el("form", {}, el("button", { type: "button", "aria-pressed": String(all), onclick: () => board.choose(one, ["$__all"]) }, "All"), list, el("button", { type: "submit" }, "Show"));
+  // The choices may come after the menu is open.
+  one.fill = () => {
+    const options = [...new Set([...one.options, ...one.values.filter((value) => value !== "$__all")])];
+    const box = (value) => el("label", {}, el("input", { type: "checkbox", value, checked: one.values.includes(value) }), ` ${visible(value)}`);
+    list.replaceChildren(...(options.length ? options.map((value) => el("li", {}, box(value))) : [el("li", { class: "said" }, "No values in this time.")]));
+  };
+  one.fill();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+    const chosen = [...list.querySelectorAll("input:checked")].map((box) => box.value);
     board.choose(one, chosen.length ? chosen : ["$__all"]);
   });
   return menu([el("span", { class: "said" }, `${named(one)}: `), visible(shown)], form, { class: "menu variable", "data-variable": one.name });
