@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry
 
-from wardlight.api.gate import Gate, House
+from wardlight.api.gate import Gate, House, Known
 
 KEY = "key"
 """The owner's."""
@@ -20,6 +20,6 @@ def gated(app: FastAPI, key: str = KEY) -> FastAPI:
         return JSONResponse({"error": str(problem)}, getattr(problem, "status", 500))
 
     app.add_middleware(
-        Gate, house=House(access=None, key=key, page=page, registry=CollectorRegistry()), routes=app.routes
+        Gate, house=House(known=Known(None, key), page=page, registry=CollectorRegistry()), routes=app.routes
     )
     return app

@@ -235,3 +235,6 @@ SECTIONS: Mapping[str, Mapping[str, Need]] = {title: dict(_each(written)) for ti
 
 TABLE: Mapping[str, Need] = {route: need for section in SECTIONS.values() for route, need in section.items()}
 """METHOD and template, and what it needs."""
+
+GRPC = TABLE["GRPC opentelemetry.proto.collector.logs.v1.LogsService/Export"]
+"""What sending by OTLP/gRPC needs, whose calls the gate doesn't see."""

@@ -26,7 +26,7 @@ from wardlight.access import cookie
 from wardlight.access.access import Access
 from wardlight.access.principal import ASKING, OPEN, Principal
 from wardlight.access.roles import Right
-from wardlight.access.table import Need
+from wardlight.access.table import GRPC, Need
 from wardlight.api.headers import safe
 from wardlight.api.ways import WEBSOCKET, Nowhere, Way, Ways
 from wardlight.problems import Denied, NotFound, Problem, Unauthenticated
@@ -37,91 +37,26 @@ RENEWED = "renewed"
 """A parameter of requests that a page makes by itself: they don't keep a session awake."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _BY_ITSELF = frozenset({"GET /console/live", "WS /loki/api/v1/tail"})
+_NOT_FOR_YOU = "this is not for your role"
 _NOT_KNOWN = "sign in first, or send a token that is valid"
 
 Page = Callable[[HTTPConnection, Problem], Response]
 """Writes a problem as a page for people."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class House:
-    """What the gate needs to know. Without `access` nobody needs to sign in."""
-
-    access: Access | None
-    key: str
-    """The key of the data directory's owner."""
-    page: Page
-    registry: CollectorRegistry
-
-
-class Gate:
-    """ASGI middleware, around all routes."""
-
-    def __init__(self, app: ASGIApp, house: House, routes: Sequence[BaseRoute]) -> None:
-        self._app = app
-        self._ways = Ways(routes)
-        self._page = house.page
-        self._known = Known(house.access, house.key)
-        self._refused = Counter(
-            "wardlight_gate_refused_requests", "Requests that were refused before they were read.", ["status"],
-            registry=house.registry,
-        )  # fmt: skip
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer why not."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        send = safe(scope, send)
-        request = HTTPConnection(scope)
-        try:
-            await self._look(request)
-        except Problem as problem:
-            self._refused.labels(problem.status).inc()
-            await _answer(request, self._refusal(request, problem), receive, send)
-            return
-        await self._app(scope, receive, send)
-
-    async def _look(self, request: HTTPConnection) -> None:
-        """Find out who asks for what, and whether they may. Raises a problem when they may not."""
-        scope = request.scope
-        method = scope["method"] if scope["type"] == "http" else WEBSOCKET
-        way = self._ways.find(method, scope["path"])
-        asker = await self._known.by(request, active=_is_active(way, request))
-        if isinstance(way, Nowhere):
-            raise _NotAllowed(way.allowed) if way.allowed else NotFound("there is no such page")
-        if method not in _SAFE:
-            _must_be_from_here(request, surely=asker is not None and asker.way == "session")
-        need = way.need or Need(frozenset((Right.OWN,)))
-        if not need.met(asker):
-            raise Unauthenticated(_NOT_KNOWN) if asker is None else Denied("this is not for your role")
-        scope["wardlight.principal"] = asker
-        ASKING.set(asker)
-
-    def _refusal(self, request: HTTPConnection, problem: Problem) -> Response:
-        """Write why not, for whoever asks."""
-        headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
-        if isinstance(problem, _NotAllowed):
-            headers["Allow"] = ", ".join(problem.allowed)
-        if _wants_a_page(request):
-            if isinstance(problem, Unauthenticated):
-                here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-                return RedirectResponse(f"{SIGN_IN}?next={quote(here, safe='')}", 303)
-            answer = self._page(request, problem)
-            answer.headers.update(headers)
-            return answer
-        if isinstance(problem, Unauthenticated):
-            headers["WWW-Authenticate"] = 'Bearer realm="wardlight"'
-        return JSONResponse({"error": str(problem)}, problem.status, headers)
-
-
 class Known:
     """Says who asks."""
 
     def __init__(self, access: Access | None, key: str) -> None:
+        """Without `access` nobody needs to sign in; `key` is that of the data directory's owner."""
         self._access = access
         self._key = key.encode()
         self._owner = Principal(name="owner", rights=frozenset(Right), sight=Sight(), way="owner")
+
+    @property
+    def closed(self) -> bool:
+        """Whether one must be known."""
+        return self._access is not None
 
     async def by(self, request: HTTPConnection, *, active: bool) -> Principal | None:
         """Find the person or the machine; None for somebody unknown. Raises Unauthenticated for a wrong token."""
@@ -149,12 +84,96 @@ class Known:
         tokens = self._access.tokens
         return tokens.quick(token) or await anyio.to_thread.run_sync(lambda: tokens.principal(token, address=address))
 
+    async def sender(self, given: str) -> str:
+        """Let a machine send that has shown a header `authorization`: the one service whose records it may, or empty.
+
+        Raises Unauthenticated and Denied.
+        """
+        found = await self.by_header(given, "") if self._access is not None else OPEN
+        if found is None:
+            raise Unauthenticated(_NOT_KNOWN)
+        if not GRPC.met(found):
+            raise Denied(_NOT_FOR_YOU)
+        return found.source
+
     async def _by_cookie(self, request: HTTPConnection, address: str, *, active: bool) -> Principal | None:
         secret = cookie.secret(request)
         if not secret or self._access is None:
             return None
         sessions = self._access.sessions
         return await anyio.to_thread.run_sync(lambda: sessions.principal(secret, address=address, active=active))
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """What the gate needs to know."""
+
+    known: Known
+    page: Page
+    registry: CollectorRegistry
+
+
+class Gate:
+    """ASGI middleware, around all routes."""
+
+    def __init__(self, app: ASGIApp, house: House, routes: Sequence[BaseRoute]) -> None:
+        self._app = app
+        self._ways = Ways(routes)
+        self._page = house.page
+        self._known = house.known
+        self._refused = Counter(
+            "wardlight_gate_refused_requests", "Requests that were refused before they were read.", ["status"],
+            registry=house.registry,
+        )  # fmt: skip
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer why not."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        send = safe(scope, send)
+        request = HTTPConnection(scope)
+        try:
+            await self._look(request)
+        except Problem as problem:
+            self._refused.labels(problem.status).inc()
+            await _answer(request, self._refusal(request, problem), receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    async def _look(self, request: HTTPConnection) -> None:
+        """Find out who asks for what, and whether they may. Raises a problem when they may not."""
+        scope = request.scope
+        method = scope["method"] if scope["type"] == "http" else WEBSOCKET
+        way = self._ways.find(method, scope["path"])
+        public = isinstance(way, Way) and way.need is not None and way.need.public
+        machine = "authorization" in request.headers
+        asker = None if public and machine else await self._known.by(request, active=_is_active(way, request))
+        if isinstance(way, Nowhere):
+            raise _NotAllowed(way.allowed) if way.allowed else NotFound("there is no such page")
+        if method not in _SAFE:
+            _must_be_from_here(request, surely=asker is not None and asker.way == "session")
+        need = way.need or Need(frozenset((Right.OWN,)))
+        if not need.met(asker):
+            raise Unauthenticated(_NOT_KNOWN) if asker is None else Denied(_NOT_FOR_YOU)
+        scope["wardlight.principal"] = asker
+        ASKING.set(asker)
+
+    def _refusal(self, request: HTTPConnection, problem: Problem) -> Response:
+        """Write why not, for whoever asks."""
+        headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+        if isinstance(problem, _NotAllowed):
+            headers["Allow"] = ", ".join(problem.allowed)
+        if _wants_a_page(request):
+            if isinstance(problem, Unauthenticated):
+                here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return RedirectResponse(f"{SIGN_IN}?next={quote(here, safe='')}", 303)
+            answer = self._page(request, problem)
+            answer.headers.update(headers)
+            return answer
+        if isinstance(problem, Unauthenticated):
+            headers["WWW-Authenticate"] = 'Bearer realm="wardlight"'
+        return JSONResponse({"error": str(problem)}, problem.status, headers)
 
 
 class _NotAllowed(Problem):

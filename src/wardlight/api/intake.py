@@ -9,12 +9,14 @@ from typing import TypeVar
 
 from fastapi import Request
 
+from wardlight.access.principal import principal
 from wardlight.api import body
 from wardlight.clock import Clock
 from wardlight.config import Receive
 from wardlight.problems import Problem
 from wardlight.receive.assemble import Decoding
 from wardlight.receive.decompress import decompress
+from wardlight.receive.of import must_be_of
 from wardlight.receive.sink import Sink
 from wardlight.store.seen import repetition_key
 
@@ -45,6 +47,7 @@ class Intake:
             request.headers.get("content-encoding", ""),
         )
         decoding = await decode(sent)
+        must_be_of(principal(request).source, decoding.batch)
         key = repetition_key(protocol, request.headers.get("idempotency-key", ""), sent.data, timed=decoding.timed)
         await self.sink.accept(protocol, decoding, len(sent.data), key)
         return decoding

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from wardlight.config import Receive, address, is_loopback
 from wardlight.problems import BadConfig, BadInput, Problem, Unavailable
 from wardlight.receive import otlp, rpc
 from wardlight.receive.assemble import Decoding
+from wardlight.receive.of import must_be_of
 from wardlight.receive.sink import Sink
 from wardlight.receive.together import Together
 from wardlight.store.seen import repetition_key
@@ -34,10 +34,12 @@ class OtlpGrpcServer:
         clock: Clock,
         *,
         files: Files | None = None,
-        authorise: Callable[[str], None] | None = None,
+        authorise: Callable[[str], Awaitable[str]] | None = None,
     ) -> None:
-        """`authorise` raises Unauthenticated or Denied for a header `authorization`; None: whoever reaches us may send.
+        """Take a certificate's `files` and who lets senders in, if somebody does.
 
+        `authorise` raises Unauthenticated or Denied for a header `authorization`, and names the one service whose records
+        it is good for, if it is; None: whoever reaches us may send.
         `files` are the certificate's. Loopback is spoken to without TLS, as by HTTP's senders who have a collector on the same machine.
         """
         self._sink = sink
@@ -92,9 +94,8 @@ class OtlpGrpcServer:
 
         try:
             told = dict(context.invocation_metadata() or ())
-            if self._authorise:
-                await asyncio.to_thread(self._authorise, told.get("authorization", ""))
-            return await self._take(request, told.get("idempotency-key", ""))
+            source = await self._authorise(told.get("authorization", "")) if self._authorise else ""
+            return await self._take(request, told.get("idempotency-key", ""), source)
         except Problem as problem:
             self._sink.failed("otlp_grpc", problem)
             found = next(known for known in grpc.StatusCode if known.value[0] == rpc.code(problem))
@@ -102,10 +103,11 @@ class OtlpGrpcServer:
             await context.abort(found, str(problem))
         raise AssertionError  # abort has raised
 
-    async def _take(self, request: bytes, given: str) -> bytes:
+    async def _take(self, request: bytes, given: str, source: str) -> bytes:
         """Decode and store a request; on return its good records are on disk."""
         self._sink.admit()
         decoding = await self._together.do(request)
+        must_be_of(source, decoding.batch)
         key = repetition_key("otlp_grpc", given, request, timed=decoding.timed)
         await self._sink.accept("otlp_grpc", decoding, len(request), key)
         reason = "; ".join(refusal.message for refusal in decoding.refused)

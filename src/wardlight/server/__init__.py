@@ -19,7 +19,7 @@ from wardlight.clock import Clock, SystemClock
 from wardlight.config import Settings
 from wardlight.problems import Problem
 from wardlight.server import access, alerts, changes, logs, pages, trail
-from wardlight.server.ground import lay
+from wardlight.server.ground import Wing, lay
 from wardlight.store import Limits, LogStore, owner
 from wardlight.store.restore import refuse_unfinished
 
@@ -46,8 +46,9 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
     alerted = alerts.build(ground, audited)
     told = changes.build(ground, logged.commits)
     entrance = access.build(ground, audited, told.log, open_=open_)
+    listeners = Wing(running=[logs.listening(ground, logged.sink, entrance.house.known)])
     seen = pages.build(ground, audited, logged, alerted, told)
-    wings = (logged.wing, alerted.wing, audited.wing, told.wing, seen, entrance.wing)
+    wings = (logged.wing, alerted.wing, audited.wing, told.wing, seen, entrance.wing, listeners)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -67,6 +68,7 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
         for router in wing.routers:
             app.include_router(router)
     _health(app, ground.registry, logged.store)
+    app.state.house = entrance.house
     app.add_middleware(Gate, house=entrance.house, routes=app.routes)
     app.add_middleware(Hosts, server=settings.server)
     return app

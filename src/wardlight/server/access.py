@@ -12,7 +12,7 @@ from wardlight import console
 from wardlight.access.access import Access
 from wardlight.access.book import Deed
 from wardlight.api import access as access_api
-from wardlight.api.gate import House
+from wardlight.api.gate import House, Known
 from wardlight.receive.own import OwnLog
 from wardlight.server.ground import Ground, Wing
 from wardlight.server.trail import Audit
@@ -58,9 +58,8 @@ def build(ground: Ground, audited: Audit, log: OwnLog, *, open_: bool) -> Entran
         console.account_router(access, clock),
         console.admitting_router(access, url, clock),
     ]
-    house = House(
-        access=None if open_ else access, key=ground.running.key, page=console.refused, registry=ground.registry
-    )
+    known = Known(None if open_ else access, ground.running.key)
+    house = House(known=known, page=console.refused, registry=ground.registry)
     return Entrance(house=house, wing=Wing(routers=routers, running=[flushing]))
 
 

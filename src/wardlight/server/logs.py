@@ -10,6 +10,7 @@ from datetime import datetime
 from wardlight.api import elasticsearch, ingest, lines, loki
 from wardlight.api import rules as rules_api
 from wardlight.api import store as store_api
+from wardlight.api.gate import Known
 from wardlight.protect.keys import Keys
 from wardlight.query import QueryService, Reader
 from wardlight.receive.books import Books
@@ -33,6 +34,7 @@ class Logs:
 
     store: Fresh
     commits: GroupCommit
+    sink: Sink
     queries: QueryService
     keys: Callable[[], Keys]
     """Keys of pseudonyms, as they are now."""
@@ -70,27 +72,33 @@ def build(ground: Ground, audit: Audit) -> Logs:
             rules_api.router(ruler),
             store_api.router(lambda: measure(store, settings, ground.free(), clock.now_ns()), backups, commits),
         ],
-        running=[keeper.running, ground.outbox.running, ruler.running, _listening(ground, sink)],
+        running=[keeper.running, ground.outbox.running, ruler.running],
     )
-    return Logs(store=store, commits=commits, queries=queries, keys=lambda: keys, wing=wing)
+    return Logs(store=store, commits=commits, sink=sink, queries=queries, keys=lambda: keys, wing=wing)
 
 
-def _listening(ground: Ground, sink: Sink) -> Callable[[], AbstractAsyncContextManager[None]]:
-    """Make the listeners beside HTTP."""
+def listening(ground: Ground, sink: Sink, known: Known) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Make the listeners beside HTTP; senders by gRPC are let in as the gate does it."""
     receive, https = ground.settings.receive, ground.certificate
     syslog = SyslogServer(sink, receive, ground.clock)
-    grpc = OtlpGrpcServer(sink, receive, ground.clock, files=https.files if https else None)
+    grpc = OtlpGrpcServer(
+        sink,
+        receive,
+        ground.clock,
+        files=https.files if https else None,
+        authorise=known.sender if known.closed else None,
+    )
     expose([one for one in (https, syslog.certificate) if one], ground.registry)
 
     @asynccontextmanager
-    async def listening() -> AsyncIterator[None]:
+    async def running() -> AsyncIterator[None]:
         async with AsyncExitStack() as listeners:
             for listener in (syslog, grpc):
                 listeners.push_async_callback(listener.close)
                 await listener.start()
             yield
 
-    return listening
+    return running
 
 
 def _commits(ground: Ground, books: Books) -> GroupCommit:
