@@ -19,7 +19,7 @@ from protection.lines import Line
 from wardlight.protect.keys import Keys
 from wardlight.protect.known import Known
 from wardlight.protect.protector import Protector
-from wardlight.protect.settings import Protect
+from wardlight.config import Protect
 from wardlight.records import Decoded
 
 PAGE = Path(__file__).parent.parent / "docs" / "protection.md"

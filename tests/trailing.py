@@ -1,4 +1,4 @@
-"""A way into the audit trail for tests: a ledger, what takes events to it, and what projects them."""
+"""Ways in for tests: protection, a ledger, what takes events to it, and what projects them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,18 @@ from prometheus_client import CollectorRegistry
 from wardlight.audit.projection import Pace, Projection
 from wardlight.audit.trail import Trail
 from wardlight.clock import SystemClock
+from wardlight.config import Protect
 from wardlight.ledger import Ledger
+from wardlight.protect.keys import Keys
+from wardlight.protect.known import Known
+from wardlight.protect.protector import Protector
 from wardlight.store import LogStore
+
+
+def protector(registry: CollectorRegistry) -> Protector:
+    """Make protection with a key of its own."""
+    keys = Keys.new()
+    return Protector(Protect(), keys, Known(keys), registry)
 
 
 @contextmanager

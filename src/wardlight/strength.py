@@ -38,6 +38,8 @@ def weaknesses(settings: Settings) -> Iterator[Weakness]:
     yield from _senders(settings.receive, settings.server)
     yield from _signing_in(settings.access)
     yield from _elsewhere(settings)
+    if not settings.protect.enabled:
+        yield Weakness("protect.enabled", "patients' identifiers and secrets are written as they come", grave=False)
 
 
 def require(settings: Settings, path: Path | None, environ: Mapping[str, str] = os.environ) -> None:

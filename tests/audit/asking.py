@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 from tests.gate import gated
 from tests.ledger.conftest import Unsynced
+from tests.trailing import protector
 
 from wardlight.api import audit, fhir
 from wardlight.audit.event import AuditEvent, Entry
@@ -47,7 +48,9 @@ class House:
         self.search = Search(store, query, self.projection.settle)
         self.app = gated(FastAPI())
         self.app.add_exception_handler(Problem, _told)
-        self.app.include_router(fhir.router(self.trail, protector(registry), self.search, self.looks, Receive(), self.clock))
+        self.app.include_router(
+            fhir.router(self.trail, protector(registry), self.search, self.looks, settings=Receive(), clock=self.clock)
+        )
         self.app.include_router(audit.router(self.search, ledger, self.looks, self.clock))
         self.client = TestClient(self.app, client=("127.0.0.1", 50000))
 

@@ -9,7 +9,7 @@ from wardlight.problems import BadConfig
 from wardlight.protect.keys import Key, Keys
 from wardlight.protect.known import Known
 from wardlight.protect.protector import Protector
-from wardlight.protect.settings import Protect
+from wardlight.config import Protect
 
 KEYS = Keys((Key("k1", bytes(32)),))
 

@@ -16,7 +16,7 @@ import trustme
 from grpc import aio
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from prometheus_client import CollectorRegistry, generate_latest
-from tests.trailing import trailing
+from tests.trailing import protector, trailing
 
 from wardlight.audit.projection import Projection
 from wardlight.audit.trail import Trail
@@ -46,7 +46,9 @@ class Behind:
         self.trail, projection = trails
         self.commits = GroupCommit(store, Journal(directory / "journal", SystemClock()), Pace(flush_seconds=0.05))
         self.shut: Problem | None = None
-        self.sink = Sink(self.commits, self.trail, Books(self.registry), SystemClock(), self.room)
+        self.sink = Sink(
+            protector(self.registry), self.commits, self.trail, Books(self.registry), SystemClock(), room=self.room
+        )
         self.store = Fresh(store, self.commits, projection)
 
     def room(self) -> None:
@@ -267,9 +269,10 @@ async def guarded(behind: Behind, tmp_path: Path) -> AsyncIterator[tuple[OtlpGrp
     issued = authority.issue_cert("127.0.0.1")
     issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
 
-    def authorise(header: str) -> None:
+    async def authorise(header: str) -> str:
         if header != "Bearer good":
             raise Unauthenticated("sign in first, or send a token")
+        return ""
 
     server = OtlpGrpcServer(
         behind.sink,

@@ -20,7 +20,8 @@ import trustme
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, generate_latest
-from tests.trailing import trailing
+from tests.gate import gated
+from tests.trailing import protector, trailing
 
 from wardlight.api import elasticsearch, ingest, lines
 from wardlight.clock import SystemClock
@@ -148,7 +149,7 @@ def door(store: EmbeddedStore, tmp_path: Path) -> Iterator[Door]:
     registry = CollectorRegistry()
     with trailing(store, tmp_path / "ledger", registry) as (trail, projection):
         commits = GroupCommit(store, Journal(tmp_path / "journal", SystemClock()), Pace(flush_seconds=0.05))
-        sink = Sink(commits, trail, Books(registry), SystemClock())
+        sink = Sink(protector(registry), commits, trail, Books(registry), SystemClock())
         with _serving(_app(sink, settings), ports["8480"]):
             yield Door(Fresh(store, commits, projection), registry, tmp_path, ports, certificates)
         commits.close()
@@ -180,7 +181,7 @@ def _app(sink: Sink, settings: Receive) -> FastAPI:
         for listener in listeners:
             await listener.close()
 
-    app = FastAPI(lifespan=lifespan)
+    app = gated(FastAPI(lifespan=lifespan))
     for module in (ingest, lines, elasticsearch):
         app.include_router(module.router(sink, settings, clock))
     return app

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from wardlight.access.principal import principal
 from wardlight.api import body
 from wardlight.api.asking import asked
 from wardlight.api.fhir_params import PAGE, Wanted, wanted
@@ -33,7 +34,9 @@ from wardlight.audit.search import Search
 from wardlight.audit.trail import Trail
 from wardlight.clock import Clock
 from wardlight.config import Receive
-from wardlight.problems import BadInput, Conflict, NotFound, Problem, UnknownFormat
+from wardlight.problems import BadInput, Conflict, Denied, NotFound, Problem, UnknownFormat
+from wardlight.protect.events import without_secrets
+from wardlight.protect.protector import Protector
 from wardlight.receive.decompress import decompress
 from wardlight.store.seen import Submitted, repetition_key
 
@@ -53,10 +56,12 @@ Json = dict[str, Any]
 Endpoint = Callable[..., Awaitable[Response]]
 
 
-def router(trail: Trail, search: Search, looks: Looks, settings: Receive, clock: Clock) -> APIRouter:
+def router(
+    trail: Trail, protector: Protector, search: Search, looks: Looks, *, settings: Receive, clock: Clock
+) -> APIRouter:
     """Make the routes."""
     routes = APIRouter(prefix=PREFIX, tags=["audit"])
-    taking, answering = _Taking(trail, settings, clock), _Answering(search, looks)
+    taking, answering = _Taking(trail, protector, settings, clock), _Answering(search, looks)
     routes.post(
         "/AuditEvent", status_code=201, summary="Take an audit event, or a Bundle of them", openapi_extra=_EVENT
     )(_told(taking.take))
@@ -72,8 +77,9 @@ def router(trail: Trail, search: Search, looks: Looks, settings: Receive, clock:
 class _Taking:
     """Takes events."""
 
-    def __init__(self, trail: Trail, settings: Receive, clock: Clock) -> None:
+    def __init__(self, trail: Trail, protector: Protector, settings: Receive, clock: Clock) -> None:
         self._trail = trail
+        self._protector = protector
         self._settings = settings
         self._clock = clock
 
@@ -82,6 +88,8 @@ class _Taking:
         kind = content_type(request)
         if kind not in _TAKEN:
             raise UnknownFormat(f"content type {kind[:60]!r} isn't FHIR's; use {_JSON} or {_XML}")
+        if principal(request).source:
+            raise Denied("this token sends log records of one service; for audit events by FHIR it takes one for any")
         sent = await body.read(request, self._settings.max_body_bytes, "receive.max_body_bytes")
         came, submitted = await asyncio.to_thread(self._submit, sent, request.headers)
         # Written even when the sender hangs up meanwhile.
@@ -97,6 +105,7 @@ class _Taking:
         plain = decompress(sent, headers.get("content-encoding", ""), self._settings.max_body_bytes)
         came = fhir.read(plain, headers.get("content-type", ""), self._clock.now_ns())
         key = repetition_key("fhir", headers.get("idempotency-key", ""), sent)
+        came = msgspec.structs.replace(came, entries=without_secrets(came.entries, self._protector))
         return came, self._trail.submit(came.entries, key)
 
 

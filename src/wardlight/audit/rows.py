@@ -46,7 +46,7 @@ from wardlight.audit.event import (
 )
 from wardlight.audit.table import recorded_ns
 from wardlight.problems import BadInput
-from wardlight.records import KINDS, SCHEMA, Decoded, labels_of
+from wardlight.records import KINDS, SCHEMA, Protected, labels_of
 
 LEDGER_INDEX = "ledger_index"
 """The attribute that says which entry of the ledger a row is."""
@@ -85,12 +85,12 @@ class Row(NamedTuple):
     attributes: dict[str, str]
 
 
-def entries_of(batch: Decoded, received_ns: int) -> list[Entry]:
+def entries_of(batch: Protected, received_ns: int) -> list[Entry]:
     """Make entries of log records of kind `audit`, in their order; `received_ns` is when they came."""
     return [_message(row, received_ns) if _is_message(row.body) else _record(row, received_ns) for row in _rows(batch)]
 
 
-def rows_of(entries: Sequence[tuple[int, Entry]]) -> Decoded:
+def rows_of(entries: Sequence[tuple[int, Entry]]) -> Protected:
     """Make log records of entries, each with its index in the ledger, which becomes the attribute `ledger_index`.
 
     A log record comes back as it came; of another event the body is a sentence that names neither user nor patient.
@@ -103,7 +103,7 @@ def rows_of(entries: Sequence[tuple[int, Entry]]) -> Decoded:
     return _batch(rows)
 
 
-def _rows(batch: Decoded) -> Iterator[Row]:
+def _rows(batch: Protected) -> Iterator[Row]:
     """Take a batch apart, a column at a time."""
     streams = batch["stream"]
     names = streams.dictionary.to_pylist()
@@ -299,7 +299,7 @@ def _records_came(entities: list[Entity], attributes: dict[str, str]) -> str:
     return patient
 
 
-def _batch(rows: Sequence[Row]) -> Decoded:
+def _batch(rows: Sequence[Row]) -> Protected:
     """Build a batch of kind `audit`."""
     ts, stream, body, severity, trace_id, span_id, user_id, patient_id, attributes = _turned(rows)
     columns = [
@@ -314,7 +314,7 @@ def _batch(rows: Sequence[Row]) -> Decoded:
         pa.array(patient_id, pa.string()),
         _map(attributes),
     ]
-    return Decoded(pa.record_batch(columns, schema=SCHEMA))
+    return Protected(pa.record_batch(columns, schema=SCHEMA))
 
 
 def _turned(rows: Sequence[Row]) -> Iterator[Sequence[Any]]:

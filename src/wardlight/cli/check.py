@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from prometheus_client import CollectorRegistry
 
 from wardlight import strength
 from wardlight.cli import options
-from wardlight.config import load, place
+from wardlight.config import Settings, load, place
 from wardlight.incidents.model import SEVERITIES
 from wardlight.problems import BadConfig
 
@@ -30,12 +32,27 @@ def settings(file: Path | None, data: Path) -> None:
     78. What only deserves a thought is said too.
     """
     path = file or data / "wardlight.toml"
-    found = list(strength.weaknesses(load(path)))
+    given = load(path)
+    found = [*strength.weaknesses(given), *_of_protection(given)]
     for one in found:
         click.echo(f"{place(one.setting, path)}: {'' if one.grave else 'warning: '}{one.sentence}", err=True)
     if any(one.grave for one in found):
         sys.exit(BadConfig.exit_code)
     click.echo(f"{path}: all well")
+
+
+def _of_protection(settings: Settings) -> Iterator[strength.Weakness]:
+    """Say what is wrong with the settings of protection."""
+    from wardlight.protect.keys import Keys
+    from wardlight.protect.known import Known
+    from wardlight.protect.protector import Protector
+
+    keys = Keys.new()
+    try:
+        Protector(settings.protect, keys, Known(keys), CollectorRegistry())
+    except BadConfig as problem:
+        sentence, _, setting = str(problem).rpartition(" (setting ")
+        yield strength.Weakness(setting.rstrip(")"), sentence)
 
 
 @check.command()

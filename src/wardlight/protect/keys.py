@@ -15,6 +15,8 @@ from typing import Self
 from wardlight.problems import BadConfig
 from wardlight.protect.kinds import ACTIONS, SECRETS
 
+KEYS = "protect.keys"
+"""The file of keys, in the data directory."""
 _BYTES = 32
 _SHOWN = 10
 """Bytes of the HMAC that a pseudonym shows: 80 bits, 16 characters."""

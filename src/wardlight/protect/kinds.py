@@ -88,7 +88,7 @@ def attribute_kinds(further: Iterable[str]) -> tuple[Mapping[str, str], Mapping[
         name, _, kind = pair.partition("=")
         if not name or kind not in {*ACTIONS, "keep"}:
             raise BadConfig(
-                f"{pair!r} is not ATTRIBUTE=KIND with one of {', '.join(ACTIONS)}, keep (protect.attributes)"
+                f"{pair!r} is not ATTRIBUTE=KIND with one of {', '.join(ACTIONS)}, keep (setting protect.attributes)"
             )
         exact[re.sub(r"\W", "_", name)] = kind
     return exact, ends

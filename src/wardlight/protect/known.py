@@ -16,6 +16,8 @@ from wardlight.problems import BadConfig
 from wardlight.protect.find import Finding
 from wardlight.protect.keys import Keys
 
+KNOWN = "protect.known"
+"""The file of known identifiers, in the data directory."""
 _BYTES = 16
 _BITS = 24
 _SHORTEST = 4
@@ -72,12 +74,24 @@ class Known:
             keys, (bytes.fromhex(pair[0]) for pair in pairs if pair[0] != "-"), (int(pair[1], 16) for pair in pairs)
         )
 
+    @classmethod
+    def at(cls, keys: Keys, path: Path) -> Self:
+        """Read the file; where there is none, nothing is known. Raises BadConfig."""
+        return cls.read(keys, path) if path.exists() else cls(keys)
+
     def write(self, path: Path) -> None:
-        """Write hashes and fingerprints, in an order that says nothing about which belong together."""
+        """Write hashes and fingerprints, in an order that says nothing about which belong together.
+
+        The file is exchanged as a whole, readable by its owner only.
+        """
         hashes = [one.hex() for one in sorted(self._hashes)]
         prints = [f"{one:06x}" for one in np.flatnonzero(self._prints).tolist()]
         rows = [f"{one} {prints[at % len(prints)]}" for at, one in enumerate(hashes)]
-        path.write_text("\n".join([_HEADER, *rows]) + "\n")
+        fresh = path.with_name(path.name + ".new")
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
+        fresh.write_text("\n".join([_HEADER, *rows]) + "\n")
+        fresh.replace(path)
 
     def add_to(self, found: list[Finding], text: bytes) -> list[Finding]:
         """Add words of a text that are known to what else was found there."""

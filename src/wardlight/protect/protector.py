@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from prometheus_client import CollectorRegistry, Counter
 
+from wardlight.config import Protect
 from wardlight.problems import BadConfig
 from wardlight.protect import looks
 from wardlight.protect.find import Finder, Finding
 from wardlight.protect.keys import Keys
 from wardlight.protect.kinds import SECRETS, actions_of, attribute_kinds, kind_of_attribute
 from wardlight.protect.known import Known
-from wardlight.protect.settings import Protect
 from wardlight.records import KINDS, Decoded, Protected
 
 NOTE = "wardlight_protected"

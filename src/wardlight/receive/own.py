@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter
 from wardlight.clock import Clock
 from wardlight.config import Receive
 from wardlight.problems import Problem
+from wardlight.protect.protector import Protector
 from wardlight.receive.documents import decode
 from wardlight.store.commit import GroupCommit
 
@@ -24,7 +25,10 @@ class OwnLog:
     can't take is counted: these are copies of what the state database has.
     """
 
-    def __init__(self, commits: GroupCommit, settings: Receive, clock: Clock, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, protector: Protector, commits: GroupCommit, settings: Receive, clock: Clock, registry: CollectorRegistry
+    ) -> None:
+        self._protector = protector
         self._commits = commits
         self._settings = settings
         self._clock = clock
@@ -39,7 +43,7 @@ class OwnLog:
         }  # fmt: skip
         try:
             decoding = decode([record], self._settings, self._clock.now_ns())
-            self._commits.submit(decoding.batch).done.add_done_callback(self._done)
+            self._commits.submit(self._protector.protect(decoding.batch)).done.add_done_callback(self._done)
         except Problem as problem:
             self._lose(problem)
 

@@ -1,23 +1,25 @@
-"""The one sink that all protocols feed: audit events to the ledger, everything else to the log store."""
+"""The one sink that all protocols feed: protected first; then audit events to the ledger, all else to the log store."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from wardlight.audit.event import Entry
 from wardlight.audit.rows import entries_of
 from wardlight.audit.trail import Trail
 from wardlight.clock import Clock
 from wardlight.problems import Problem
+from wardlight.protect.protector import Protector
 from wardlight.receive.assemble import Decoding
 from wardlight.receive.books import Books
 from wardlight.receive.together import Together
-from wardlight.records import KINDS, Decoded
+from wardlight.records import KINDS, Decoded, Protected
 from wardlight.store.commit import GroupCommit
 from wardlight.store.seen import Key, Submitted
 
@@ -30,15 +32,23 @@ class Sink:
     """Takes decoded requests to the ledger and the store, and keeps the books."""
 
     def __init__(
-        self, commits: GroupCommit, trail: Trail, books: Books, clock: Clock, room: Callable[[], None] = lambda: None
+        self,
+        protector: Protector,
+        commits: GroupCommit,
+        trail: Trail,
+        books: Books,
+        clock: Clock,
+        *,
+        room: Callable[[], None] = lambda: None,
     ) -> None:
         """`room` raises Unavailable while the disk has none."""
+        self._protector = protector
         self._commits = commits
         self._trail = trail
         self._books = books
         self._clock = clock
         self._room = room
-        self._mixed: Together[tuple[Decoded, Key], list[Written]] = Together(self._part)
+        self._together: Together[tuple[Decoded, Key], list[Written]] = Together(self._write)
         books.watch(commits)
 
     def admit(self) -> None:
@@ -55,10 +65,7 @@ class Sink:
         """
         self._books.received(protocol, decoding, sent_bytes)
         self._room()
-        if _has_audit(decoding.batch):
-            submitted = await self._mixed.do((decoding.batch, key))
-        else:
-            submitted = [self._commits.submit(decoding.batch, key)]
+        submitted = await self._together.do((decoding.batch, key))
         # Written even when the sender hangs up meanwhile: half of its work is done already.
         await asyncio.shield(asyncio.gather(*(asyncio.wrap_future(one.done) for one in submitted)))
         if all(one.repeated for one in submitted):
@@ -70,33 +77,37 @@ class Sink:
         """Count a request that was not taken."""
         self._books.failed(protocol, problem)
 
-    def _part(self, lot: Sequence[tuple[Decoded, Key]]) -> list[list[Written] | Exception]:
-        """Hand the audit records of several requests to the ledger, and the others to the store."""
+    def _write(self, lot: Sequence[tuple[Decoded, Key]]) -> list[list[Written] | Exception]:
+        """Protect the records of several requests at once; hand audit records to the ledger, the others to the store."""
         batches = [batch for batch, _ in lot]
-        whole = batches[0] if len(batches) == 1 else Decoded(pa.concat_batches(batches))
+        whole = self._protector.protect(batches[0] if len(batches) == 1 else Decoded(pa.concat_batches(batches)))
         audit = _is_audit(whole)
-        entries = iter(entries_of(Decoded(whole.filter(pa.array(audit))), self._clock.now_ns()))
-        rest = whole.filter(pa.array(~audit))
+        entries: Iterator[Entry] = iter(())
+        rest = whole
+        if audit.any():
+            entries = iter(entries_of(Protected(whole.filter(pa.array(audit))), self._clock.now_ns()))
+            rest = Protected(whole.filter(pa.array(~audit)))
         results: list[list[Written] | Exception] = []
         at = before = 0
         for batch, key in lot:
             accesses = int(audit[at : at + batch.num_rows].sum())
-            others = Decoded(rest.slice(before, batch.num_rows - accesses))
+            others = Protected(rest.slice(before, batch.num_rows - accesses))
             at, before = at + batch.num_rows, before + others.num_rows
-            own = list(islice(entries, accesses))
             try:
-                entered = self._trail.submit(own, key)
-                results.append([entered, self._commits.submit(others, key)] if others.num_rows else [entered])
+                results.append(self._submit(list(islice(entries, accesses)), others, key))
             except Problem as problem:
                 results.append(problem)
         return results
 
+    def _submit(self, entries: Sequence[Entry], others: Protected, key: Key) -> list[Written]:
+        """Hand in the two parts of one request."""
+        submitted: list[Written] = [self._trail.submit(entries, key)] if entries else []
+        if others.num_rows or not entries:
+            submitted.append(self._commits.submit(others, key))
+        return submitted
 
-def _has_audit(batch: Decoded) -> bool:
-    return bool(_is_audit(batch).any())
 
-
-def _is_audit(batch: Decoded) -> npt.NDArray[np.bool_]:
+def _is_audit(batch: Protected) -> npt.NDArray[np.bool_]:
     # Kinds are numbered as in KINDS by whoever makes a batch (`assemble`).
     audit: npt.NDArray[np.bool_] = batch["kind"].indices.to_numpy(zero_copy_only=False) == _AUDIT
     return audit

@@ -27,7 +27,7 @@ class Told:
 def build(ground: Ground, commits: GroupCommit) -> Told:
     """Open what is told to us; what comes of it is logged beside everything else."""
     stack, clock, registry = ground.settings.stack, ground.clock, ground.registry
-    log = OwnLog(commits, ground.settings.receive, clock, registry)
+    log = OwnLog(ground.protector, commits, ground.settings.receive, clock, registry)
     beats = Heartbeats(ground.state, clock)
     watch = Watch(
         beats, ground.data, clock, registry=registry, tell=ground.outbox.put, log=log,

@@ -1,4 +1,4 @@
-"""What all wings stand on: settings, time, metrics, the two databases; and what a wing gives to the whole."""
+"""What all wings stand on: settings, time, metrics, protection, the databases; and what a wing gives to the whole."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from wardlight import __version__
 from wardlight.alertmanager import Outbox
 from wardlight.clock import Clock
 from wardlight.config import Server, Settings
+from wardlight.protect.keys import KEYS, Keys
+from wardlight.protect.known import KNOWN, Known
+from wardlight.protect.protector import Protector
 from wardlight.store import LogStore, owner
 from wardlight.store.disk import FreeBytes
 from wardlight.store.embedded import EmbeddedStore
@@ -31,6 +34,9 @@ class Ground:
     clock: Clock
     opened: ExitStack
     registry: CollectorRegistry
+    keys: Keys
+    """Of pseudonyms."""
+    protector: Protector
     engine: LogStore
     state: State
     outbox: Outbox
@@ -56,6 +62,7 @@ def lay(settings: Settings, data: Path, clock: Clock, opened: ExitStack) -> Grou
     state = State(data / "state.db")
     opened.callback(state.close)
     registry = _registry()
+    keys = Keys.at(data / KEYS)
     certificate = _certificate(settings.server)
     return Ground(
         settings=settings,
@@ -63,6 +70,8 @@ def lay(settings: Settings, data: Path, clock: Clock, opened: ExitStack) -> Grou
         clock=clock,
         opened=opened,
         registry=registry,
+        keys=keys,
+        protector=Protector(settings.protect, keys, Known.at(keys, data / KNOWN), registry),
         engine=engine,
         state=state,
         outbox=Outbox(settings.stack.alertmanager_url, registry),

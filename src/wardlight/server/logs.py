@@ -11,7 +11,6 @@ from wardlight.api import elasticsearch, ingest, lines, loki
 from wardlight.api import rules as rules_api
 from wardlight.api import store as store_api
 from wardlight.api.gate import Known
-from wardlight.protect.keys import Keys
 from wardlight.query import QueryService, Reader
 from wardlight.receive.books import Books
 from wardlight.receive.otlp_grpc import OtlpGrpcServer
@@ -36,8 +35,6 @@ class Logs:
     commits: GroupCommit
     sink: Sink
     queries: QueryService
-    keys: Callable[[], Keys]
-    """Keys of pseudonyms, as they are now."""
     wing: Wing
 
 
@@ -52,13 +49,12 @@ def build(ground: Ground, audit: Audit) -> Logs:
         audit.keep.run(now, projected=audit.projection.settle(0))
 
     keeper = Keeper(ground.engine, ground.state, settings, clock, free=ground.free, registry=registry, also=also)
-    sink = Sink(commits, audit.trail, books, clock, keeper.admit)
-    keys = Keys.at(ground.data / "protect.keys")
+    sink = Sink(ground.protector, commits, audit.trail, books, clock, room=keeper.admit)
 
     def look(reader: Reader, query: str) -> None:
         audit.looks.note(reader.name, query, address=reader.address)
 
-    queries = QueryService(store, settings.query, clock, lambda: keys, look)
+    queries = QueryService(store, settings.query, clock, lambda: ground.keys, look)
     ruler = Ruler(
         Queries(queries), ground.data, settings, state=ground.state, clock=clock, registry=registry,
         tell=ground.outbox.put,
@@ -74,7 +70,7 @@ def build(ground: Ground, audit: Audit) -> Logs:
         ],
         running=[keeper.running, ground.outbox.running, ruler.running],
     )
-    return Logs(store=store, commits=commits, sink=sink, queries=queries, keys=lambda: keys, wing=wing)
+    return Logs(store=store, commits=commits, sink=sink, queries=queries, wing=wing)
 
 
 def listening(ground: Ground, sink: Sink, known: Known) -> Callable[[], AbstractAsyncContextManager[None]]:

@@ -22,7 +22,7 @@ def build(ground: Ground, audited: Audit, logged: Logs, alerted: Alerts, told: T
     """Open what the console shows."""
     settings, clock = ground.settings, ground.clock
     overview = Overview(
-        settings.stack.prometheus_url, alerted.incidents, logged.store, logged.keys, clock,
+        settings.stack.prometheus_url, alerted.incidents, logged.store, lambda: ground.keys, clock,
         on_call=lambda: duties(alerted.escalation.roster),
     )  # fmt: skip
     neighbour = metrics.Prometheus(settings.stack.prometheus_url)

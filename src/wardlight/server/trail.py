@@ -56,7 +56,7 @@ def build(ground: Ground) -> Audit:
     wing = Wing(
         routers=[
             ledger_api.router(ledger, note),
-            fhir.router(trail, search, looks, settings.receive, clock),
+            fhir.router(trail, ground.protector, search, looks, settings=settings.receive, clock=clock),
             audit.router(search, ledger, looks, clock),
             projection.router(projected),
             console.audit_router(search, looks),

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import pyarrow as pa
 
-from wardlight.records import Decoded
+from wardlight.records import Protected
 from wardlight.store.params import Param
 
 Table = Literal["logs", "audit"]
@@ -57,7 +57,7 @@ class LogStore(Protocol):
         """Where its records lie."""
         ...
 
-    def insert(self, batches: Sequence[Decoded], token: str = "", table: Table = "logs") -> None:
+    def insert(self, batches: Sequence[Protected], token: str = "", table: Table = "logs") -> None:
         """Write batches; on return they are on disk. A token that was used before makes it do nothing.
 
         Raises BadInput when the engine refuses the batch itself, Unavailable when the disk is full or it is closed.

@@ -17,7 +17,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from wardlight.problems import BadConfig, Unavailable
-from wardlight.records import Decoded
+from wardlight.records import Protected
 from wardlight.store import Limits, Table, Where
 from wardlight.store.dialect import arrow_stream, by_partition, columns, comment, explained, settings
 from wardlight.store.params import Param
@@ -42,7 +42,7 @@ class ClickHouseStore:
             raise Unavailable(f"ClickHouse can't be reached (store.clickhouse): {type(error).__name__}") from error
         self._migrate(text_index)
 
-    def insert(self, batches: Sequence[Decoded], token: str = "", table: Table = "logs") -> None:
+    def insert(self, batches: Sequence[Protected], token: str = "", table: Table = "logs") -> None:
         """Write batches partition by partition; on return a quorum has them. A known token is skipped."""
         with self._pause, _explained():
             for partition, part in by_partition(batches, table).items():

@@ -21,7 +21,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from wardlight.problems import Busy, Problem, Unavailable
-from wardlight.records import Decoded
+from wardlight.records import Protected
 from wardlight.store import Limits, LogStore, Table, Where
 from wardlight.store.dialect import by_partition
 from wardlight.store.journal import DeadLetters, Journal, Segment
@@ -61,7 +61,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class _Waiting:
-    batch: Decoded
+    batch: Protected
     size: int
     key: Key
     done: Future[None]
@@ -116,7 +116,7 @@ class GroupCommit:
         if self._bytes >= self._pace.max_bytes:
             raise Busy(f"{self._bytes} bytes of records wait to be written (receive.max_queue_bytes); try again")
 
-    def submit(self, batch: Decoded, key: Key = Key()) -> Submitted[None]:
+    def submit(self, batch: Protected, key: Key = Key()) -> Submitted[None]:
         """Queue a batch; a key that was seen before brings the future of the batch that had it."""
         size = batch.nbytes
         with self._changed:
@@ -214,7 +214,7 @@ class GroupCommit:
         """Write a group as one frame and answer its senders."""
         start = time.monotonic()
         problem: Exception | None = None
-        batch = group[0].batch if len(group) == 1 else Decoded(pa.concat_batches([item.batch for item in group]))
+        batch = group[0].batch if len(group) == 1 else Protected(pa.concat_batches([item.batch for item in group]))
         try:
             self._journal.append(batch, [item.key.value for item in group if item.key.lasting])
         except Exception as error:  # noqa: BLE001 -- whatever it is, the senders must hear of it
@@ -296,14 +296,14 @@ class GroupCommit:
             _log.exception("the engine refuses some of %d records", segment.rows)
         else:
             return
-        refused: list[Decoded] = []
+        refused: list[Protected] = []
         for part in by_partition(segment.batches).values():
             if self._refused(part, segment.token):
                 refused += [batch for at, batch in enumerate(part) if self._refused([batch], f"{segment.token}.{at}")]
         if refused:
             self._set_aside(segment, refused)
 
-    def _refused(self, batches: Sequence[Decoded], token: str) -> bool:
+    def _refused(self, batches: Sequence[Protected], token: str) -> bool:
         try:
             self._store.insert(batches, token=token)
         except (Unavailable, OSError):
@@ -312,7 +312,7 @@ class GroupCommit:
             return True
         return False
 
-    def _set_aside(self, segment: Segment, refused: Sequence[Decoded]) -> None:
+    def _set_aside(self, segment: Segment, refused: Sequence[Protected]) -> None:
         removed = self._journal.set_aside(segment, refused)
         rows = sum(batch.num_rows for batch in refused)
         self._told(Commit("dead", rows, 0.0, failed=True))
@@ -342,7 +342,7 @@ class Fresh:
         """Where the engine's records lie."""
         return self._store.where
 
-    def insert(self, batches: Sequence[Decoded], token: str = "", table: Table = "logs") -> None:
+    def insert(self, batches: Sequence[Protected], token: str = "", table: Table = "logs") -> None:
         """Write batches straight to the engine."""
         self._store.insert(batches, token, table)
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 from chdb.session import Session
 
 from wardlight.problems import BadConfig, Conflict, Unavailable
-from wardlight.records import Decoded
+from wardlight.records import Protected
 from wardlight.store import Limits, Table, Where
 from wardlight.store.dialect import by_partition, columns, comment, explained, settings, write_arrow
 from wardlight.store.params import Param, bind
@@ -50,7 +50,7 @@ class EmbeddedStore:
         if migrate:
             self._migrate(text_index)
 
-    def insert(self, batches: Sequence[Decoded], token: str = "", table: Table = "logs") -> None:
+    def insert(self, batches: Sequence[Protected], token: str = "", table: Table = "logs") -> None:
         """Write batches partition by partition; on return they are on disk. A known token is skipped."""
         with self._writer_lock:
             if self._closed:

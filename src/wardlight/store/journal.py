@@ -30,7 +30,7 @@ from isal import isal_zlib
 
 from wardlight.clock import Clock
 from wardlight.problems import NotFound, Unavailable
-from wardlight.records import Decoded
+from wardlight.records import Protected
 from wardlight.store.seen import KEPT_KEYS, KEY_BYTES
 
 MAX_DEAD_BYTES = 1024**3
@@ -46,7 +46,7 @@ class Segment:
     """A file of frames, and what they hold."""
 
     path: Path
-    batches: list[Decoded] = field(default_factory=list)
+    batches: list[Protected] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     damaged_bytes: int = 0
     """Bytes behind the last whole frame that can't be read."""
@@ -112,7 +112,7 @@ class Journal:
             _sync_directory(self._directory)
         return kept
 
-    def append(self, batch: Decoded, keys: Sequence[bytes]) -> None:
+    def append(self, batch: Protected, keys: Sequence[bytes]) -> None:
         """Write one frame; on return it is on disk. Raises Unavailable, and the frame is not there or cut off."""
         frame = _frame(batch, keys)
         with self._lock:
@@ -146,7 +146,7 @@ class Journal:
                 os.fsync(file.fileno())
         segment.path.unlink(missing_ok=True)
 
-    def set_aside(self, segment: Segment, refused: Sequence[Decoded]) -> list[DeadLetters]:
+    def set_aside(self, segment: Segment, refused: Sequence[Protected]) -> list[DeadLetters]:
         """Keep the batches of a segment that the engine refuses where they block nobody, as dead letters.
 
         Beyond `MAX_DEAD_BYTES` the oldest dead letters are removed; returns those.
@@ -217,7 +217,7 @@ class Journal:
             os.close(self._file)
 
 
-def _frame(batch: Decoded, keys: Sequence[bytes]) -> tuple[bytes, memoryview]:
+def _frame(batch: Protected, keys: Sequence[bytes]) -> tuple[bytes, memoryview]:
     payload = _COUNT.pack(len(keys)) + b"".join(keys)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as stream:
@@ -241,7 +241,7 @@ def _read(path: Path) -> Segment:
         start = _COUNT.size + count * KEY_BYTES
         keys = bytes(payload[_COUNT.size : start])
         segment.keys += [keys[n : n + KEY_BYTES] for n in range(0, len(keys), KEY_BYTES)]
-        segment.batches += [Decoded(batch) for batch in pa.ipc.open_stream(pa.py_buffer(payload[start:]))]
+        segment.batches += [Protected(batch) for batch in pa.ipc.open_stream(pa.py_buffer(payload[start:]))]
         at += _HEAD.size + length
     segment.damaged_bytes = len(raw) - at
     return segment
