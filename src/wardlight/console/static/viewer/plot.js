@@ -65,7 +65,7 @@ export function plot(place, { board, range, series, axes, scales, bands, hooks =
     tzDate: (at) => (local() ? new Date(at) : window.uPlot.tzDate(new Date(at), "Etc/UTC")),
     scales: { x: { time: true, range: () => [u?.shown?.from ?? range.from, u?.shown?.to ?? range.to] }, ...scales },
     legend: { show: false },
-    cursor: { drag: { x: true, y: false, setScale: false, dist: 6 }, sync: { key: board.uid }, points: { size: 6 }, focus: { prox: 24 } },
+    cursor: { y: false, drag: { x: true, y: false, setScale: false, dist: 6 }, sync: { key: board.uid }, points: { size: 6 }, focus: { prox: 24 } },
     focus: { alpha: 0.35 },
     hooks: { ...hooks, setCursor: [show], setSelect: [(it) => chosen(it, board)] },
   };
@@ -78,12 +78,19 @@ export function plot(place, { board, range, series, axes, scales, bands, hooks =
   let down = null;
   u.over.addEventListener("mousedown", (event) => { down = event.clientX; });
   u.over.addEventListener("click", (event) => { if (Math.abs(event.clientX - down) < 6) hold(u); });
-  bubble.addEventListener("keydown", (event) => { if (event.key === "Escape") { held = false; bubble.hidden = true; } });
+  const gone = new AbortController();
+  const release = (event) => {
+    if (!held || place.contains(event.target) || (event.key ? event.key !== "Escape" : bubble.contains(event.target))) return;
+    held = false;
+    bubble.hidden = true;
+  };
+  document.addEventListener("pointerdown", release, { signal: gone.signal });
+  document.addEventListener("keydown", release, { signal: gone.signal });
   return {
     u,
     renew(fresh, now) { range = now; u.shown = now; data = fresh; u.setData(fresh, true); },
     size() { u.setSize({ width: Math.max(place.clientWidth, 60), height: Math.max(place.clientHeight, 60) }); },
-    close() { u.destroy(); bubble.remove(); },
+    close() { gone.abort(); u.destroy(); bubble.remove(); },
   };
 }
 
