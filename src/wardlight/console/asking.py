@@ -55,10 +55,12 @@ class Asking:
         return sorted(found, key=lambda pair: (-pair[1], sorted(pair[0].items())))
 
     def curves(self, query: str, span: Span, step: int) -> list[Series]:
-        """Ask for numbers over time: a point stands for the step before it."""
-        question = Range(query=query, start=span.floor(step) + step, end=span.ceiling(step), step=step)
+        """Ask for numbers over time: a point stands for the step that ends with it."""
+        # LogQL counts a step's end and not its beginning; spans are the other way round: hence the nanosecond.
+        question = Range(query=query, start=span.floor(step) + step - 1, end=span.ceiling(step) - 1, step=step)
         result = self._queries.range(question, self._reader).result
-        return result.series if isinstance(result, MatrixAnswer) else []
+        series = result.series if isinstance(result, MatrixAnswer) else []
+        return [Series(one.labels, [(at + 1, value) for at, value in one.points]) for one in series]
 
     def values(self, label: str, span: Span) -> list[str]:
         """List the values of a label."""

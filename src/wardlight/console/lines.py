@@ -17,8 +17,10 @@ from wardlight.query.host import Entry
 from wardlight.query.lex import ParseError
 from wardlight.records import LEVELS, labels_of
 
-CUT = 250
+CUT = 200
 """Characters of a line in a list; all of it is in its details."""
+
+_SERVICE = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,11 @@ class Row:
     """The page of the line, with those around it."""
     here: bool = False
     """It is the line that the page is about."""
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it has on a page, escaped."""
+        return 400 + len(self.link) + 5 * (len(self.text) + len(self.service))
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ def row(entry: Entry, here: int = 0) -> Row:
         at=moment(entry.ts),
         level=level if level in LEVELS else "unknown",
         kind=labels.get("kind", ""),
-        service=labels.get("service_name", ""),
+        service=labels.get("service_name", "")[:_SERVICE],
         text=entry.line[:CUT],
         cut=len(entry.line) > CUT,
         link=f"/logs/line?{urlencode({'at': entry.ts, 'stream': entry.stream})}",

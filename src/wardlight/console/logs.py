@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -41,6 +42,7 @@ from wardlight.problems import BadInput, Problem
 from wardlight.query import QueryService, tree
 from wardlight.query.answer import Series
 from wardlight.query.format import one_line
+from wardlight.query.host import Entry
 from wardlight.query.lex import ParseError
 from wardlight.query.parse import parse
 
@@ -54,6 +56,8 @@ _BARS = 60
 _CURVES = 50
 _CHIPS = (("kind", 4), ("level", 8), ("service_name", 12))
 _SAME_MOMENT = 100
+_HEAVIEST = 120_000
+"""Bytes of the lines of a page, about."""
 _FAR = (3600 * SECOND, 30 * 86_400 * SECOND)
 """How far the lines around one are looked for, at first and then."""
 _Id = Annotated[int, Path(ge=1, lt=2**63)]
@@ -200,19 +204,39 @@ class _Answers:
     def older(self, asking: Asking, given: Mapping[str, str]) -> tuple[list[Row], str]:
         """List lines from the newest of a span on, and say how to ask for more.
 
-        `skip` is how many lines of the last moment were shown already: many may be of one moment.
+        Many lines may be of one moment: `skip` is how many of the span's last moment were shown already.
         """
         asked, query = span(given, self._queries.now_ns()), given.get("query", "")
         _log_query(query)
-        skip = min(_number(given.get("skip", "")), self._queries.settings.max_entries - PAGE)
-        found = asking.lines(query, asked.start, asked.end, PAGE + skip)
-        rows = [row(entry) for entry in found[skip:]]
-        if len(found) < PAGE + skip:
+        skip = _number(given.get("skip", ""))
+        found = self._ordered(asking, query, asked, skip)
+        rows = [row(entry) for entry in found]
+        weights = accumulate(it.weight for it in rows)
+        rows = [it for it, weight in zip(rows, weights, strict=True) if weight < _HEAVIEST] or rows[:1]
+        if len(rows) == len(found) < PAGE:
             return rows, ""
-        last = found[-1].ts
-        same = sum(entry.ts == last for entry in found)
+        last = rows[-1].ts
+        same = sum(it.ts == last for it in rows) + (skip if last == asked.end - 1 else 0)
         wish = {"query": query, "start": written(asked.start), "end": str(last + 1), "skip": same}
         return rows, f"/logs/more?{urlencode(wish)}"
+
+    def _ordered(self, asking: Asking, query: str, asked: Span, skip: int) -> list[Entry]:
+        """List a page of lines in an order that doesn't depend on where a page ends."""
+
+        def moment_of(at: int) -> list[Entry]:
+            found = asking.lines(query, at, at + 1, self._queries.settings.max_entries)
+            return sorted(found, key=lambda it: (it.stream, it.seq, it.line), reverse=True)
+
+        before = asked.end - 1 if skip else asked.end
+        found = moment_of(before)[skip:] if skip else []
+        if len(found) < PAGE:
+            most = PAGE - len(found)
+            older = asking.lines(query, asked.start, before, most)
+            if len(older) == most:
+                last = older[-1].ts
+                older = [it for it in older if it.ts > last] + moment_of(last)
+            found += older
+        return found[:PAGE]
 
     def line(self, asking: Asking, given: Mapping[str, str], *, around: bool) -> dict[str, object]:
         """Find a line's details, and on demand the lines around it in its stream."""

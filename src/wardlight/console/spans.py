@@ -20,6 +20,8 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800,
 _LONGEST = 366 * 86_400 * SECOND
 _LAST = 4_102_444_800 * SECOND
 """The year 2100."""
+_NANOSECONDS = 19
+"""Digits of nanoseconds since 1970, from 2001 on."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,7 @@ def span(given: Mapping[str, str], now_ns: int, default: str = "1h") -> Span:
 
 def instant(text: str, name: str) -> int:
     """Read a moment; without a zone it is UTC. Raises BadInput."""
-    if text.isascii() and text.isdecimal() and len(text) == 19:
-        return int(text)
-    found = parse(text)
+    found = int(text) if text.isascii() and text.isdecimal() and len(text) == _NANOSECONDS else parse(text)
     if found is None or not 0 <= found < _LAST:
         raise BadInput(f"{name} is not a time such as 2026-01-31 or 2026-01-31 13:45")
     return found
