@@ -9,6 +9,7 @@ from wardlight.console.account import router as account_router
 from wardlight.console.admitting import router as admitting_router
 from wardlight.console.audit import router as audit_router
 from wardlight.console.dashboards import router as dashboards_router
+from wardlight.console.elsewhere import router as elsewhere_router
 from wardlight.console.errors import router as errors_router
 from wardlight.console.heartbeats import router as heartbeats_router
 from wardlight.console.incidents import Desk
@@ -32,6 +33,7 @@ __all__ = [
     "admitting_router",
     "audit_router",
     "dashboards_router",
+    "elsewhere_router",
     "errors_router",
     "heartbeats_router",
     "incidents_router",

@@ -11,8 +11,10 @@ import anyio
 from wardlight import console
 from wardlight.access.access import Access
 from wardlight.access.book import Deed
+from wardlight.access.oidc import Provider
 from wardlight.api import access as access_api
 from wardlight.api.gate import House, Known
+from wardlight.clock import moment
 from wardlight.receive.own import OwnLog
 from wardlight.server.ground import Ground, Wing
 from wardlight.server.trail import Audit
@@ -32,6 +34,7 @@ class Entrance:
 
 def build(ground: Ground, audited: Audit, log: OwnLog, *, open_: bool) -> Entrance:
     """Open the accounts; in an open house nobody needs one."""
+    settings, url, clock = ground.settings.access, ground.settings.server.address, ground.clock
 
     def told(deed: Deed) -> None:
         audited.deeds.access(deed.action, deed.by, deed.about, int(deed.at.timestamp() * 1_000_000) * 1000)
@@ -40,7 +43,7 @@ def build(ground: Ground, audited: Audit, log: OwnLog, *, open_: bool) -> Entran
         elif deed.action == "person.joined":
             (ground.data / FIRST).unlink(missing_ok=True)
 
-    access = Access(ground.state, ground.clock, ground.settings.access, told)
+    access = Access(ground.state, clock, settings, told)
     ground.opened.callback(access.close)
 
     @asynccontextmanager
@@ -51,10 +54,16 @@ def build(ground: Ground, audited: Audit, log: OwnLog, *, open_: bool) -> Entran
             yield
             tasks.cancel_scope.cancel()
 
-    url, clock = ground.settings.server.address, ground.clock
+    def nobody(address: str) -> None:
+        """Note that somebody came back from elsewhere whom nobody has recognised."""
+        about = {"person": "unknown", "address": address, "reason": "OpenID Connect"}
+        told(Deed(moment(clock.now_ns()), "login.failed", "unknown", about))
+
+    provider = Provider(settings, url, clock) if settings.oidc_issuer else None
     routers = [
         access_api.router(access, url),
-        console.signin_router(access),
+        console.signin_router(access, provider.name if provider else ""),
+        console.elsewhere_router(access, provider, nobody),
         console.account_router(access, clock),
         console.admitting_router(access, url, clock),
     ]
