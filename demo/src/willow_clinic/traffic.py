@@ -198,7 +198,7 @@ async def _client(address: str) -> AsyncIterator[httpx.AsyncClient]:
         base_url=address,
         timeout=15.0,
         trust_env=False,
-        verify=False,  # noqa: S501
+        verify=False,  # noqa: S501 -- plain HTTP to loopback  # nosec B501
     ) as http:
         yield http
 

@@ -30,7 +30,7 @@ class Hosts:
     def __init__(self, app: ASGIApp, server: Server) -> None:
         self._app = app
         host, _ = address(server.listen, "server.listen")
-        self._everywhere = host in ("0.0.0.0", "::", "*")  # noqa: S104 -- compared, not bound
+        self._everywhere = host in ("0.0.0.0", "::", "*")  # noqa: S104 -- compared, not bound  # nosec B104
         named = [
             host,
             urlsplit(server.url).hostname or "",

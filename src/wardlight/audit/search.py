@@ -103,8 +103,8 @@ class Search:
         if question.index == ():
             return 0
         sql = _Sql()
-        found = " UNION ALL ".join(f"SELECT idx FROM audit WHERE {one}" for one in sql.branches(question))  # noqa: S608
-        rows = self._select(f"SELECT uniqExact(idx) AS events FROM ({found})", sql.params, tag)  # noqa: S608 -- bound
+        found = " UNION ALL ".join(f"SELECT idx FROM audit WHERE {one}" for one in sql.branches(question))  # noqa: S608  # nosec B608
+        rows = self._select(f"SELECT uniqExact(idx) AS events FROM ({found})", sql.params, tag)  # noqa: S608 -- bound  # nosec B608
         return int(rows[0]["events"])
 
     def one(self, index: int) -> Entry:
@@ -201,11 +201,11 @@ def places_sql(question: Question, limit: int) -> tuple[str, dict[str, Param]]:
     sql = _Sql()
     order = f"ORDER BY recorded DESC, idx DESC LIMIT {limit:d}"
     branches = [
-        f"SELECT recorded, idx, patient FROM audit WHERE {where} {order}"  # noqa: S608 -- bound
+        f"SELECT recorded, idx, patient FROM audit WHERE {where} {order}"  # noqa: S608 -- bound  # nosec B608
         for where in sql.branches(question)
     ]
-    found = " UNION ALL ".join(f"SELECT * FROM ({branch})" for branch in branches)  # noqa: S608 -- bound
-    return f"SELECT toUnixTimestamp64Nano(recorded) AS at, idx, patient FROM ({found}) {order}", sql.params  # noqa: S608
+    found = " UNION ALL ".join(f"SELECT * FROM ({branch})" for branch in branches)  # noqa: S608 -- bound  # nosec B608
+    return f"SELECT toUnixTimestamp64Nano(recorded) AS at, idx, patient FROM ({found}) {order}", sql.params  # noqa: S608  # nosec B608
 
 
 class _Sql:

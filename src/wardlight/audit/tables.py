@@ -23,7 +23,7 @@ SELECT toUInt64OrZero(attributes['{LEDGER_INDEX}']) AS idx
 FROM logs
 WHERE kind = 'audit' AND toDate(ts) IN {{days:Array(Date)}} AND attributes['{LEDGER_INDEX}'] != ''
     AND idx BETWEEN {{first:UInt64}} AND {{last:UInt64}}
-"""  # noqa: S608 -- constants
+"""  # noqa: S608 -- constants  # nosec B608
 _KEYS = """
 SELECT key, count() AS events, min(idx) AS first
 FROM audit

@@ -95,7 +95,7 @@ class _Account:
     def _enrol(self, request: Request, asker: Principal, form: Form) -> Response:
         self._again(request, asker, form)
         enrolment = self._access.second.enrol(asker.name)
-        return self.page(asker, enrolment=enrolment, drawn=Markup(enrolment.svg))  # noqa: S704 -- drawn by us
+        return self.page(asker, enrolment=enrolment, drawn=Markup(enrolment.svg))  # noqa: S704 -- drawn by us  # nosec B704
 
     def _confirm(self, _request: Request, asker: Principal, form: Form) -> Response:
         return self.page(asker, codes=self._access.second.confirm(asker.name, form.get("code", ""), by=asker.name))

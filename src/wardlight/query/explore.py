@@ -152,7 +152,7 @@ def _volumes(streams: Streams, reading: Reading, start: int, end: int, *, step: 
     pipeline = stored(reading.view, streams, start, end, binder)
     bucket = f"toUInt32(intDiv(toUnixTimestamp64Nano(ts) - {start:d}, {step:d}))" if step else "toUInt32(0)"
     sql = (
-        f"SELECT CAST(stream, 'String') AS stream, {bucket} AS b, count() AS lines, sum(length(line)) AS size"  # noqa: S608
+        f"SELECT CAST(stream, 'String') AS stream, {bucket} AS b, count() AS lines, sum(length(line)) AS size"  # noqa: S608  # nosec B608
         f" FROM ({pipeline.rows.sql()}) GROUP BY stream, b"
     )
     rows = reading.select(sql, binder).to_pylist()
@@ -211,14 +211,14 @@ def patterns(query: tree.LogQuery, reading: Reading, start: int, end: int, step:
     pipeline = stored(reading.view, streams, start, end, binder)
     for stage in query.stages:
         pipeline.apply(stage)
-    counted = f"SELECT count() AS n FROM ({pipeline.rows.sql()})"  # noqa: S608
+    counted = f"SELECT count() AS n FROM ({pipeline.rows.sql()})"  # noqa: S608  # nosec B608
     every = max(1, -(-int(reading.select(counted, binder).to_pylist()[0]["n"]) // _SAMPLE))
     level = pipeline.labels.text("level", binder)
     variable = binder.text(_VARIABLE)
     repeated = binder.text("<_>(?:[ ,;:|]<_>)+")
     shape = f"replaceRegexpAll(replaceRegexpAll({pipeline.line}, {variable}, '<_>'), {repeated}, '<_>')"
     sql = (
-        f"SELECT pattern, level, groupArray(b) AS bs, groupArray(n) AS ns FROM (SELECT {shape} AS pattern,"  # noqa: S608
+        f"SELECT pattern, level, groupArray(b) AS bs, groupArray(n) AS ns FROM (SELECT {shape} AS pattern,"  # noqa: S608  # nosec B608
         f" {level} AS level, intDiv(toUnixTimestamp64Nano(ts), {step:d}) AS b, count() * {every:d} AS n"
         f" FROM ({pipeline.rows.sql()}) WHERE sipHash64(seq, ts) % {every:d} = 0 GROUP BY pattern, level, b)"
         f" GROUP BY pattern, level ORDER BY sum(n) DESC, pattern LIMIT {_PATTERNS:d}"

@@ -70,7 +70,7 @@ def entries_sql(pipeline: Pipeline, order: str, limit: int, offset: int = 0) -> 
     sort = f" ORDER BY ts {order}" if order else ""
     skip = f" OFFSET {offset:d}" if offset else ""
     return (
-        "SELECT toUnixTimestamp64Nano(ts) AS ts, seq, CAST(stream, 'String') AS stream,"  # noqa: S608
+        "SELECT toUnixTimestamp64Nano(ts) AS ts, seq, CAST(stream, 'String') AS stream,"  # noqa: S608  # nosec B608
         f" {pipeline.line} AS line, {shown.stream} AS base, {shown.metadata} AS metadata, {shown.parsed} AS parsed,"
         f" {pipeline.error or chr(39) * 2} AS error, {pipeline.details or chr(39) * 2} AS details"
         f" FROM (SELECT {columns} FROM ({pipeline.rows.sql()}){sort} LIMIT {limit:d}{skip})"
@@ -129,7 +129,7 @@ def fed_back(
         ),
     ]
     # Bind the columns first, so that later names can't be taken for fields.
-    fed = Rows(f"(SELECT {', '.join(columns)} FROM {source})", ["*"])  # noqa: S608 -- names of ours, values are bound
+    fed = Rows(f"(SELECT {', '.join(columns)} FROM {source})", ["*"])  # noqa: S608 -- names of ours, values are bound  # nosec B608
     pipeline = Pipeline(
         fed, Labels(streams, (MapsLayer("base", "metadata", "parsed"),), static=False), binder, view, needs=needs
     )

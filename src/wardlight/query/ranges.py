@@ -210,7 +210,7 @@ def statement(query: tree.RangeAggregation, pipeline: Pipeline, grid: Grid) -> S
     lines = ", ".join(
         [*dict.fromkeys(keys), "toUnixTimestamp64Nano(ts) AS t", "seq AS o", f"{v} AS v", f"{failed} AS failed"]
     )
-    source = f"(SELECT {lines} FROM ({pipeline.rows.sql()}))"  # noqa: S608 -- names of ours, values are bound
+    source = f"(SELECT {lines} FROM ({pipeline.rows.sql()}))"  # noqa: S608 -- names of ours, values are bound  # nosec B608
     names = [key.rsplit(" AS ", 1)[-1] for key in dict.fromkeys(keys)]
     condition = f" WHERE {laid.condition}" if laid.condition else ""
     where = f"{source}{condition}"
@@ -233,7 +233,7 @@ def statement(query: tree.RangeAggregation, pipeline: Pipeline, grid: Grid) -> S
 
 def _select(columns: list[str], source: str, groups: list[str]) -> str:
     grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
-    return f"SELECT {', '.join(columns)} FROM {source}{grouping}"  # noqa: S608 -- expressions of ours
+    return f"SELECT {', '.join(columns)} FROM {source}{grouping}"  # noqa: S608 -- expressions of ours  # nosec B608
 
 
 def _aggregate(groups: list[str], calculated: Calculation, suffix: str, source: str) -> str:

@@ -92,7 +92,7 @@ class Rows:
     def sql(self) -> str:
         """Write the SELECT."""
         where = f" WHERE {all_of(self._conditions)}" if self._conditions else ""
-        return f"SELECT {', '.join(self._columns)} FROM {self._source}{where}"  # noqa: S608 -- expressions of ours
+        return f"SELECT {', '.join(self._columns)} FROM {self._source}{where}"  # noqa: S608 -- expressions of ours  # nosec B608
 
     def _uses_fresh(self, expression: str) -> bool:
         return not self._fresh.isdisjoint(_NAME.findall(expression))

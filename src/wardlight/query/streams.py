@@ -108,7 +108,7 @@ class StreamCatalogue:
                 found = ((kind, stream) for name, kind in touching.items() for stream in known.get(name, ()))
                 return _streams(found, kinds)
             binder = Binder()
-            sql = f"SELECT DISTINCT kind, stream FROM logs WHERE _part IN {binder.texts(new)}"  # noqa: S608 -- bound
+            sql = f"SELECT DISTINCT kind, stream FROM logs WHERE _part IN {binder.texts(new)}"  # noqa: S608 -- bound  # nosec B608
             streams = self._store.select(sql, binder.params, limits=limits, tag=tag)
             # Only of a part that is still there do we know that it was read: another may have been merged away before.
             active = self._touching(start_ns, end_ns, limits, tag)
@@ -139,7 +139,7 @@ class StreamCatalogue:
         """Read the streams themselves: for a store whose parts change faster than we look."""
         binder = Binder()
         sql = (
-            "SELECT DISTINCT kind, stream FROM logs WHERE"  # noqa: S608
+            "SELECT DISTINCT kind, stream FROM logs WHERE"  # noqa: S608  # nosec B608
             f" ts >= {binder.moment(start_ns)} AND ts <= {binder.moment(end_ns)}"
         )
         return _streams(_rows(self._store.select(sql, binder.params, limits=limits, tag=tag)), kinds)

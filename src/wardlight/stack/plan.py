@@ -59,7 +59,7 @@ def reachable(listen: str) -> str:
     '127.0.0.1:8480'
     """
     host, _, port = listen.rpartition(":")
-    return f"127.0.0.1:{port}" if host in {"", "0.0.0.0", "[::]", "*"} else listen  # noqa: S104 -- compared, not bound
+    return f"127.0.0.1:{port}" if host in {"", "0.0.0.0", "[::]", "*"} else listen  # noqa: S104 -- compared, not bound  # nosec B104
 
 
 def watched(settings: Settings, *, demo: bool) -> Platform:

@@ -114,7 +114,7 @@ class EmbeddedStore:
                 if step.version > rows[0]["version"]:
                     for statement in step.statements:
                         control.query(statement)
-                    control.query(f"INSERT INTO migrations (version) VALUES ({step.version:d})")  # noqa: S608 -- a number of ours
+                    control.query(f"INSERT INTO migrations (version) VALUES ({step.version:d})")  # noqa: S608 -- a number of ours  # nosec B608
             # Dropping an index that isn't there would be a mutation all the same, for which a full disk has no room.
             if control.query(HAS_TEXT_INDEX.format(table="logs"), "ArrowTable").to_pylist()[0]["has"] != text_index:
                 control.query(f"{TEXT_INDEX[text_index].format(table='logs')} SETTINGS alter_sync = 0")

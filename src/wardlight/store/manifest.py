@@ -28,7 +28,7 @@ FROM system.parts
 WHERE {IN_TABLE.replace("{", "{{").replace("}", "}}")} AND rows > 0
 GROUP BY kind, day
 ORDER BY day, kind
-"""  # noqa: S608 -- constants
+"""  # noqa: S608 -- constants  # nosec B608
 _WHERE: dict[Table, str] = {
     "logs": "kind = {kind:String} AND toDate(ts) = {day:Date}",
     "audit": "toStartOfMonth(recorded) = {day:Date}",

@@ -21,7 +21,7 @@ FROM system.parts
 WHERE {IN_TABLE} AND rows > 0
 GROUP BY partition
 ORDER BY toUInt32(partition)
-"""  # noqa: S608 -- constants
+"""  # noqa: S608 -- constants  # nosec B608
 _IS_HELD = """
 SELECT count() > 0 AS held
 FROM audit

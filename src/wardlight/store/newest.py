@@ -104,7 +104,7 @@ def _asked(store: LogStore, view: View, sql: str, params: Mapping[str, Param]) -
     if view.sight.masked:
         source, line = view.source(), "line"
     else:
-        source, line = f"(SELECT * FROM logs WHERE {view.restriction})" if view.restriction else "logs", "body"  # noqa: S608
+        source, line = f"(SELECT * FROM logs WHERE {view.restriction})" if view.restriction else "logs", "body"  # noqa: S608  # nosec B608
     statement = sql.replace("SOURCE_LINE", line).replace("SOURCE", source)
     rows: list[dict[str, Any]] = store.select(statement, {**params, **view.params}, limits=_LIMITS).to_pylist()
     return rows

@@ -28,7 +28,7 @@ class Running(msgspec.Struct, frozen=True):
     def at(cls, listen: str, certificate: str = "") -> Running:
         """Invent the key of a server that listens on `HOST:PORT`; it is reached from this machine only."""
         host, _, port = listen.rpartition(":")
-        host = "127.0.0.1" if host in ("", "0.0.0.0", "[::]", "*") else host  # noqa: S104 -- compared, not bound
+        host = "127.0.0.1" if host in ("", "0.0.0.0", "[::]", "*") else host  # noqa: S104 -- compared, not bound  # nosec B104
         scheme = "https" if certificate else "http"
         return cls(f"{scheme}://{host}:{port}", secrets.token_urlsafe(32), certificate)
 

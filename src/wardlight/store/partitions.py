@@ -32,14 +32,14 @@ FROM system.parts
 WHERE {IN_TABLE} AND rows > 0
 GROUP BY kind, day
 ORDER BY day, kind
-"""  # noqa: S608 -- constants
+"""  # noqa: S608 -- constants  # nosec B608
 
 _IS_HELD = "(patient_id IN {patients:Array(String)} OR user_id IN {users:Array(String)})"
 _HELD = f"""
 SELECT countIf({_IS_HELD}) AS held, count() AS records
 FROM logs
 WHERE kind = {{kind:String}} AND toDate(ts) = {{day:Date}}
-"""  # noqa: S608 -- constants
+"""  # noqa: S608 -- constants  # nosec B608
 _UNMARKED = """
 SELECT count() AS n
 FROM logs

@@ -33,14 +33,14 @@ SELECT
 FROM system.parts
 WHERE {IN_TABLE}
 GROUP BY kind, day
-"""  # noqa: S608 -- constants
+"""  # noqa: S608 -- constants  # nosec B608
 _BY_KIND = f"""
 SELECT kind, name, sum(bytes) AS bytes, sum(raw_bytes) AS raw_bytes
 FROM ({_COLUMNS})
 GROUP BY kind, name
 HAVING bytes > 0
 ORDER BY kind, bytes DESC
-"""  # noqa: S608 -- constants
+"""  # noqa: S608 -- constants  # nosec B608
 
 
 @dataclass(frozen=True, kw_only=True)
