@@ -71,6 +71,12 @@ def rate(counter: str, chosen: str, by: Sequence[str] = ()) -> str:
     return f"sum{grouped} (rate({counter}{{{chosen}}}[$__rate_interval]))"
 
 
+def count(counter: str, chosen: str, window: str, by: Sequence[str] = ()) -> str:
+    """Write how many in a window, by labels; whole, since Prometheus extrapolates an increase to fractions."""
+    grouped = f" by ({', '.join(by)})" if by else ""
+    return f"round(sum{grouped} (increase({counter}{{{chosen}}}[{window}])))"
+
+
 def quantile(share: float, chosen: str, by: Sequence[str] = ()) -> str:
     """Write within how many seconds a share of the requests ends."""
     grouped = ", ".join((*by, "le"))

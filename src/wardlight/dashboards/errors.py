@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wardlight.dashboards import vital
-from wardlight.dashboards.asked import APP, ROUTES, SECONDS, STREAMS, logs, metric, rate, zero
+from wardlight.dashboards.asked import APP, ROUTES, SECONDS, STREAMS, count, logs, metric, rate, zero
 from wardlight.dashboards.board import Row, board
 from wardlight.dashboards.folders import Json
 from wardlight.dashboards.looks import above
@@ -29,16 +29,15 @@ def built() -> Json:
 
 
 def _now() -> list[Panel]:
-    reads, failed = "instance:record_reads:sum", "instance:record_reads_failed:sum"
     return [
         vital.failing(),
         number(
             "Failed requests", "Requests that ended in a server error within the last hour.",
-            metric(zero(f"sum(increase({vital.FAILED}[1h]))")), marks=above(1, 100),
+            metric(zero(count(*vital.FAILED, "1h"))), marks=above(1, 100),
         ),
         number(
             "Exceptions", "Exceptions that the application raised within the last hour.",
-            metric(zero(f"sum(increase(app_errors_total{{{APP}}}[1h]))")), marks=above(1, 100),
+            metric(zero(count("app_errors_total", APP, "1h"))), marks=above(1, 100),
         ),
         number(
             "Error lines", "Log lines at the levels error and fatal within the last hour.",
@@ -46,11 +45,11 @@ def _now() -> list[Panel]:
         ),
         number(
             "Record reads that fail", "Share of the last five minutes' reads of records that failed.",
-            metric(vital.share(failed, reads, "5m")), unit="percentunit", marks=above(0.01, 0.2),
+            metric(vital.share(vital.READS_FAILED, vital.READS, "5m")), unit="percentunit", marks=above(0.01, 0.2),
         ),
         number(
             "Records lost", "Records for Wardlight that the application could not deliver within the last hour.",
-            metric(zero(f'sum(increase(wardlight_sdk_records_total{{{APP},outcome=~"dropped|failed"}}[1h]))')),
+            metric(zero(count("wardlight_sdk_records_total", vital.LOST, "1h"))),
             marks=above(1, 10),
         ),
     ]  # fmt: skip

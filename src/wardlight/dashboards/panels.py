@@ -142,7 +142,7 @@ def listing(
         value = f"Value #{ref}" if len(columns) > 1 else "Value"
         renamed[value], order[value] = heading, len(by) + at
         if unit:
-            panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="unit", value=unit)])
+            panel = panel.override_by_name(heading, [DynamicConfigValue("unit", unit)])
         else:
             hidden[value] = True
     arranged = {"excludeByName": hidden, "indexByName": order, "renameByName": renamed}
@@ -184,8 +184,6 @@ def _start(
 ) -> _P:  # fmt: skip
     """Do what all panels of values need."""
     panel = panel.title(title).description(says).datasource(queries[0].source).unit(unit)
-    if now and unit == "short":  # a count; Prometheus extrapolates an increase to fractions
-        panel = panel.decimals(0)
     panel = panel.span(size[0]).height(size[1]).thresholds(thresholds(marks))
     for ref, query in zip(ascii_uppercase, queries, strict=False):
         panel = panel.with_target(query.metric(ref, now=now))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wardlight.dashboards import vital
-from wardlight.dashboards.asked import APP, ROUTES, SECONDS, metric, quantile, rate, zero
+from wardlight.dashboards.asked import APP, ROUTES, SECONDS, count, metric, quantile, rate, zero
 from wardlight.dashboards.board import Row, board
 from wardlight.dashboards.folders import Json
 from wardlight.dashboards.looks import above, below
@@ -80,10 +80,8 @@ def _requests() -> list[Panel]:
 def routes(width: int = 24) -> Panel:
     """Compare the routes."""
     by = ["http_request_method", "http_route"]
-    all_of = f"sum by ({', '.join(by)}) (increase({SECONDS}_count{{{ROUTES}}}[$__range]))"
-    failed = (
-        f'sum by ({", ".join(by)}) (increase({SECONDS}_count{{{ROUTES},http_response_status_code=~"5.."}}[$__range]))'
-    )
+    all_of = count(f"{SECONDS}_count", ROUTES, "$__range", by)
+    failed = count(f"{SECONDS}_count", f'{ROUTES},http_response_status_code=~"5.."', "$__range", by)
     slow = f"histogram_quantile(0.95, sum by ({', '.join(by)}, le) (increase({SECONDS}_bucket{{{ROUTES}}}[$__range])))"
     return listing(
         "Routes", "Every route within the chosen time: how often, how long, and how much of it failed.",
@@ -97,7 +95,7 @@ def routes(width: int = 24) -> Panel:
 
 
 def _objective() -> list[Panel]:
-    spent = f"sum(increase({vital.FAILED}[30d])) / (sum(increase({vital.REQUESTS}[30d])) > 0) / {ALLOWED}"
+    spent = f"{count(*vital.FAILED, '30d')} / ({count(*vital.REQUESTS, '30d')} > 0) / {ALLOWED}"
     windows = ("5m", "1h", "6h", "3d")
     return [
         dial(
@@ -113,7 +111,7 @@ def _objective() -> list[Panel]:
 
 
 def _database() -> list[Panel]:
-    dead = "sum by (relname) (wardlight_pg_table_dead_rows) / (sum by (relname) (wardlight_pg_table_live_rows) > 0)"
+    dead = "sum by (relname) (wardlight_pg_table_dead_rows) / clamp_min(sum by (relname) (wardlight_pg_table_live_rows), 1000)"
     return [
         graph(
             "Waiting in the database", "The longest open transaction, the longest idle one and the longest wait for a lock.",
@@ -134,7 +132,7 @@ def _database() -> list[Panel]:
             ), unit="cps",
         ),
         bars(
-            "Dead rows", "Dead rows of each table as a share of its live ones; many mean that it is vacuumed too seldom.",
+            "Dead rows", "Dead rows of a table as a share of its live ones (of 1000 if there are fewer); many: it is vacuumed too seldom.",
             metric(f"sort_desc({dead})", "{{relname}}"), unit="percentunit", marks=above(0.2, 1), width=6,
         ),
         bars(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wardlight.dashboards.asked import APP, ROUTES, SECONDS, STREAMS, logs, metric, rate, zero
+from wardlight.dashboards import vital
+from wardlight.dashboards.asked import APP, ROUTES, SECONDS, STREAMS, count, logs, metric, rate, zero
 from wardlight.dashboards.board import Row, board
 from wardlight.dashboards.folders import Json
 from wardlight.dashboards.looks import above
@@ -28,7 +29,7 @@ def built() -> Json:
 
 
 def _now() -> list[Panel]:
-    hour = f'sum(increase(app_logins_total{{{APP},outcome=~"%s"}}[1h]))'
+    hour = count("app_logins_total", f'{APP},outcome=~"%s"', "1h")
     failed = f"{hour % 'failure'} / ({hour % '.*'} > 0)"
     return [
         number(
@@ -46,7 +47,7 @@ def _now() -> list[Panel]:
         ),
         number(
             "Records opened", "Accesses to records within the last hour, of any kind.",
-            metric(zero(f"sum(increase(app_record_accesses_total{{{APP}}}[1h]))")),
+            metric(zero(count("app_record_accesses_total", APP, "1h"))),
         ),
         number(
             "Requests", "Requests a second that people wait for.",
@@ -96,7 +97,7 @@ def _sessions() -> list[Panel]:
 
 
 def _work() -> list[Panel]:
-    features = f"sum by (feature) (increase(app_feature_uses_total{{{APP}}}[$__range]))"
+    features = count("app_feature_uses_total", APP, "$__range", ["feature"])
     return [
         bars(
             "Features", "How often each feature was used within the chosen time, the most used first.",
@@ -107,15 +108,7 @@ def _work() -> list[Panel]:
             metric(f"60 * {rate('app_feature_uses_total', APP, ['feature'])}", "{{feature}}"),
             unit="cpm", stacked=True, width=16, kind="application",
         ),
-        graph(
-            "Records by what is done", "Accesses to records a minute: created, read, updated, deleted, exported.",
-            metric(f"60 * {rate('app_record_accesses_total', APP, ['action'])}", "{{action}}"), unit="cpm", stacked=True,
-        ),
-        graph(
-            "Records by type", "Accesses to records a minute, by the type of the record.",
-            metric(f"60 * {rate('app_record_accesses_total', APP, ['record_type'])}", "{{record_type}}"),
-            unit="cpm", stacked=True,
-        ),
+        *vital.deeds(),
     ]  # fmt: skip
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from wardlight.dashboards.asked import APP, ROUTES, STREAMS, logs, metric, quantile, zero
+from wardlight.dashboards.asked import APP, ROUTES, STREAMS, count, logs, metric, quantile, rate, zero
 from wardlight.dashboards.looks import READABLE, SOUND, UP, YES, above
 from wardlight.dashboards.panels import Panel, graph, log, number
 
 FIRING = 'ALERTS{alertstate="firing",alertname!="Watchdog"}'
-REQUESTS = 'instance:http_requests:sum{instance=~"$instance"}'
-FAILED = 'instance:http_errors:sum{instance=~"$instance"}'
+REQUESTS = ("instance:http_requests:sum", 'instance=~"$instance"')
+FAILED = ("instance:http_errors:sum", 'instance=~"$instance"')
+READS = ("instance:record_reads:sum", 'instance=~"$instance"')
+READS_FAILED = ("instance:record_reads_failed:sum", 'instance=~"$instance"')
+"""Recorded counters, and what chooses of them."""
+LOST = f'{APP},outcome=~"dropped|failed"'
+"""Chooses records for Wardlight that an application could not deliver."""
+DONE = {"C": "created", "R": "read", "U": "updated", "D": "deleted", "E": "exported"}
+"""What may be done with a record, by the letters of the SDK's label."""
+Counter = tuple[str, str]
 
 
-def share(part: str, whole: str, window: str) -> str:
+def share(part: Counter, whole: Counter, window: str) -> str:
     """Write which share of a counter another one is; 0 while nothing happens."""
-    return zero(f"sum(rate({part}[{window}])) / (sum(rate({whole}[{window}])) > 0)")
+    some, every = (f"sum(rate({name}{{{chosen}}}[{window}]))" for name, chosen in (part, whole))
+    return zero(f"{some} / ({every} > 0)")
 
 
 def application(width: int = 4) -> Panel:
@@ -126,13 +135,39 @@ def failures(width: int = 12) -> Panel:
     )
 
 
+def deeds() -> list[Panel]:
+    """Show what is done with records, and with which."""
+    accesses = "app_record_accesses_total"
+    return [
+        graph(
+            "Records by what is done",
+            "Accesses to records a minute, by what is done with them.",
+            *(
+                metric(zero(f"60 * {rate(accesses, f'{APP},action={letter!r}')}"), name)
+                for letter, name in DONE.items()
+            ),
+            unit="cpm",
+            stacked=True,
+            kind="audit",
+        ),
+        graph(
+            "Records by type",
+            "Accesses to records a minute, by the type of the record.",
+            metric(f"60 * {rate(accesses, APP, ['record_type'])}", "{{record_type}}"),
+            unit="cpm",
+            stacked=True,
+            kind="audit",
+        ),
+    ]
+
+
 def exceptions(width: int = 12) -> Panel:
     """Count exceptions by type."""
     return graph(
         "Exceptions",
         "Exceptions that the application raised in each stretch of time, by type.",
         metric(
-            zero(f"sum by (type) (increase(app_errors_total{{{APP}}}[$__rate_interval]))", "type"),
+            zero(count("app_errors_total", APP, "$__rate_interval", ["type"]), "type"),
             "{{type}}",
         ),
         counts=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wardlight.dashboards import vital
-from wardlight.dashboards.asked import APP, metric, zero
+from wardlight.dashboards.asked import count, metric, zero
 from wardlight.dashboards.board import Row, board
 from wardlight.dashboards.folders import Json
 from wardlight.dashboards.looks import ANY, UP, above, below
@@ -52,7 +52,7 @@ def _people() -> list[Panel]:
         name = f"wardlight_incident_{what}_seconds"
         return zero(f"sum(increase({name}_sum[7d])) / (sum(increase({name}_count[7d])) > 0)")
 
-    failed = 'sum(increase(wardlight_notifications_total{outcome="failed"}[1d]))'
+    failed = count("wardlight_notifications_total", 'outcome="failed"', "1d")
     return [
         number(
             "Not taken on", "Incidents that nobody has acknowledged yet.",
@@ -72,7 +72,7 @@ def _people() -> list[Panel]:
         ),
         number(
             "Nobody on call", "How often within the last day an incident met a level with nobody on call.",
-            metric(zero("sum(increase(wardlight_nobody_on_call_total[1d]))")), marks=ANY,
+            metric(zero(count("wardlight_nobody_on_call_total", "", "1d"))), marks=ANY,
         ),
         number(
             "Maintenance", "Maintenance windows that are open now, in which alerts are silenced.",
@@ -80,7 +80,7 @@ def _people() -> list[Panel]:
         ),
         graph(
             "New incidents", "Incidents that were opened in each stretch of time, by severity.",
-            metric("sum by (severity) (increase(wardlight_incidents_opened_total[$__rate_interval]))", "{{severity}}"),
+            metric(count("wardlight_incidents_opened_total", "", "$__rate_interval", ["severity"]), "{{severity}}"),
             counts=True, width=24,
         ),
     ]  # fmt: skip
@@ -118,7 +118,7 @@ def _store() -> list[Panel]:
         graph(
             "Records not delivered", "Records for Wardlight that an application could not deliver, in each stretch of time.",
             metric(
-                f'sum by (outcome) (increase(wardlight_sdk_records_total{{{APP},outcome!="sent"}}[$__rate_interval]))',
+                count("wardlight_sdk_records_total", vital.LOST, "$__rate_interval", ["outcome"]),
                 "{{outcome}}",
             ), counts=True,
         ),

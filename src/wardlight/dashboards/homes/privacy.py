@@ -6,7 +6,7 @@ Figures only: no patient and no user is named here. Who it was is asked in the c
 from __future__ import annotations
 
 from wardlight.dashboards import vital
-from wardlight.dashboards.asked import APP, STREAMS, logs, metric, rate, zero
+from wardlight.dashboards.asked import APP, STREAMS, count, logs, metric, rate, zero
 from wardlight.dashboards.board import Row, board
 from wardlight.dashboards.folders import Json
 from wardlight.dashboards.looks import ANY, above
@@ -37,11 +37,11 @@ def built() -> Json:
 
 
 def _today() -> list[Panel]:
-    exported = f"sum(increase(app_records_exported_total{{{APP}}}[1d]))"
+    exported = count("app_records_exported_total", APP, "1d")
     return [
         number(
             "Records opened", "Accesses to records within the last day, of any kind.",
-            metric(zero(f"sum(increase(app_record_accesses_total{{{APP}}}[1d]))")),
+            metric(zero(count("app_record_accesses_total", APP, "1d"))),
         ),
         number(
             "Records exported", "Patient records that left by export within the last day; 500 in five minutes raise an alert.",
@@ -74,16 +74,7 @@ def _today() -> list[Panel]:
 
 def _use() -> list[Panel]:
     return [
-        graph(
-            "By what is done", "Accesses to records a minute: created, read, updated, deleted, exported.",
-            metric(f"60 * {rate('app_record_accesses_total', APP, ['action'])}", "{{action}}"),
-            unit="cpm", stacked=True, kind="audit",
-        ),
-        graph(
-            "By type of record", "Accesses to records a minute, by the type of the record.",
-            metric(f"60 * {rate('app_record_accesses_total', APP, ['record_type'])}", "{{record_type}}"),
-            unit="cpm", stacked=True, kind="audit",
-        ),
+        *vital.deeds(),
         bars(
             "By purpose", "For which purposes records were opened within the chosen time (TREAT: treatment, ETREAT: emergency, "
             "HPAYMT: payment, HOPERAT: operations).",
@@ -140,7 +131,7 @@ def _trust() -> list[Panel]:
         ),
         number(
             "Lost", "Records that applications could not deliver within the last day; audit events may be among them.",
-            metric(zero(f'sum(increase(wardlight_sdk_records_total{{{APP},outcome=~"dropped|failed"}}[1d]))')),
+            metric(zero(count("wardlight_sdk_records_total", vital.LOST, "1d"))),
             marks=ANY,
         ),
         number(

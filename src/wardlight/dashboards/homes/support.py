@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wardlight.dashboards import vital
-from wardlight.dashboards.asked import APP, ROUTES, SECONDS, STREAMS, logs, metric, rate, zero
+from wardlight.dashboards.asked import APP, ROUTES, SECONDS, STREAMS, count, logs, metric, rate, zero
 from wardlight.dashboards.board import Row, board
 from wardlight.dashboards.folders import Json
 from wardlight.dashboards.looks import above
@@ -79,7 +79,7 @@ def _features() -> list[Panel]:
         bars(
             "What fails", "Server errors within the chosen time, by route.",
             metric(
-                zero(f"sort_desc(sum by (http_route) (increase({SECONDS}_count{{{failed}}}[$__range])) > 0)",
+                zero(f"sort_desc({count(f'{SECONDS}_count', failed, '$__range', ['http_route'])} > 0)",
                      "http_route"), "{{http_route}}",
             ), marks=above(1, 100), width=12,
         ),
