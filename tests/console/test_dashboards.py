@@ -10,8 +10,11 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from tests.seeing import Gate
 
 from wardlight import dashboards
+from wardlight.access.principal import Principal
+from wardlight.access.roles import Role
 from wardlight.console import dashboards_router
 from wardlight.console.assets import assets
 from wardlight.console.dashboards import in_page
@@ -59,6 +62,16 @@ async def test_all_dashboards_are_listed_with_the_question_each_answers(browser:
 async def test_a_page_holds_the_same_json_that_grafana_gets(browser: AsyncClient, uid: str) -> None:
     held = json.loads(Held((await browser.get(f"/dashboards/{uid}")).text).text)
     assert held["board"] == json.loads(json.dumps(dashboards.built()[uid]))
+
+
+async def test_the_one_that_is_made_for_the_readers_role_comes_first() -> None:
+    app = FastAPI()
+    app.include_router(dashboards_router(dashboards.built()))
+    support = Principal(name="sue", rights=frozenset(), roles=(Role.SUPPORT,), way="session")
+    async with AsyncClient(transport=ASGITransport(Gate(app, support)), base_url="http://wardlight.test") as browser:
+        text = (await browser.get("/dashboards")).text
+    assert re.findall(r'"/dashboards/([\w-]+)"', text)[0] == "wardlight-home-support"
+    assert text.count("made for your role") == 1
 
 
 async def test_an_unknown_dashboard_is_not_found(browser: AsyncClient) -> None:

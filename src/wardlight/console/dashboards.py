@@ -9,14 +9,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
+from wardlight.access.roles import Role
 from wardlight.console import assets
+from wardlight.console.asking import asker
 from wardlight.console.pages import HEADERS, environment
 from wardlight.problems import NotFound
 
+HOMES = {
+    Role.ADMINISTRATOR: "wardlight-home-administrators",
+    Role.SUPPORT: "wardlight-home-support",
+    Role.DEVELOPER: "wardlight-home-developers",
+    Role.PRIVACY: "wardlight-home-privacy",
+    Role.AUDITOR: "wardlight-home-privacy",
+}
+"""The dashboard that is made for a role."""
 _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
@@ -29,8 +39,12 @@ def router(boards: Mapping[str, Mapping[str, Any]]) -> APIRouter:
     scripts = [name for name in assets.assets().by_name if name.startswith("viewer/") and name.endswith(".js")]
 
     @routes.get("/dashboards")
-    async def all_of_them() -> HTMLResponse:
-        return HTMLResponse(templates.get_template("dashboards.html").render(boards=listed), headers=HEADERS)
+    async def all_of_them(request: Request) -> HTMLResponse:
+        who = asker(request)
+        yours = [] if who.way == "open" else [HOMES[role] for role in who.roles]
+        ordered = sorted(listed, key=lambda board: board["uid"] not in yours)
+        template = templates.get_template("dashboards.html")
+        return HTMLResponse(template.render(boards=ordered, yours=yours), headers=HEADERS)
 
     @routes.get("/dashboards/{uid}")
     async def one(uid: str) -> HTMLResponse:
