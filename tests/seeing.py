@@ -6,11 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.conftest import NOW
+from wardlight.access.principal import OPEN, Principal
 from wardlight.records import SCHEMA, Decoded, stream_of
 
 SECOND = 10**9
+
+
+class Gate:
+    """Says who asks, as the gate does."""
+
+    def __init__(self, app: ASGIApp, asker: Principal = OPEN) -> None:
+        self._app = app
+        self._asker = asker
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["wardlight.principal"] = self._asker
+        await self._app(scope, receive, send)
 
 
 def row(at: int, kind: str, body: str, *, labels: Mapping[str, str], user: str = "", patient: str = "",

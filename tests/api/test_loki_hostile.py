@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import NOW, batch
+from tests.seeing import Gate
 
 from wardlight.api import loki
 from wardlight.clock import ManualClock
@@ -37,7 +38,7 @@ def asked(module_store: EmbeddedStore) -> TestClient:
     app = FastAPI()
     limits = Query(max_seconds=10.0)
     app.include_router(loki.router(QueryService(module_store, limits, ManualClock(NOW + 10**10), Keys.new)))
-    return TestClient(app, raise_server_exceptions=False)
+    return TestClient(Gate(app), raise_server_exceptions=False)
 
 
 def check(asked: TestClient, path: str, params: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tests.conftest import NOW, batch
+from tests.seeing import Gate
 
 from wardlight.api import loki
 from wardlight.clock import ManualClock
@@ -28,7 +29,7 @@ def ask(store: EmbeddedStore, limits: Query, **params: str) -> tuple[int, str]:
     app = FastAPI()
     app.include_router(loki.router(QueryService(store, limits, ManualClock(NOW + HOUR), Keys.new)))
     asked = {"query": '{app=~".+"}', "start": str(NOW - HOUR), "end": str(NOW + HOUR), **params}
-    answer = TestClient(app).get("/loki/api/v1/query_range", params=asked)
+    answer = TestClient(Gate(app)).get("/loki/api/v1/query_range", params=asked)
     return answer.status_code, answer.text
 
 

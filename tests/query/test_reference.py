@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tests.conftest import NOW
+from tests.seeing import Gate
 
 from wardlight.api import loki
 from wardlight.clock import ManualClock
@@ -36,7 +37,7 @@ def loki_api(module_store: EmbeddedStore) -> TestClient:
     module_store.insert([decode_json(pushed, Receive(derive_labels=False), NOW + 60 * SECOND).batch])
     app = FastAPI()
     app.include_router(loki.router(QueryService(module_store, Query(), ManualClock(NOW + 20 * SECOND), Keys.new)))
-    return TestClient(app)
+    return TestClient(Gate(app))
 
 
 def test_every_function_over_a_range_has_an_example() -> None:

@@ -45,14 +45,24 @@ def test_the_patient_is_nowhere_and_the_pseudonym_in_its_place(told: EmbeddedSto
     shown = {row["ts"].value // 10**9 - NOW // 10**9: row for row in rows.to_pylist()}
     known = KEYS.pseudonym(PATIENT, PATIENT_ID)
     assert shown[1]["line"] == f"opened chart {known} in 5ms"
-    assert dict(shown[1]["attributes"]) == {"health_record_id": known, "note": KEYS.pseudonym(PATIENT, f"about {PATIENT_ID}"), "status": "200"}
+    assert dict(shown[1]["attributes"]) == {
+        "health_record_id": known,
+        "note": KEYS.pseudonym(PATIENT, f"about {PATIENT_ID}"),
+        "status": "200",
+    }
     assert dict(shown[2]["attributes"]) == {"health_record_id": known}
     assert (shown[4]["user_id"], shown[4]["patient_id"]) == (known, known)
 
 
 def test_of_an_audit_record_only_what_is_harmless_stays(told: EmbeddedStore) -> None:
-    rows = told.select(f"SELECT * EXCEPT stream FROM {MASKED.source()} WHERE kind = 'audit' ORDER BY ts", MASKED.params).to_pylist()
-    assert [row["line"] for row in rows] == ["audit record.access Patient R success", "audit", "audit user.login failure"]
+    rows = told.select(
+        f"SELECT * EXCEPT stream FROM {MASKED.source()} WHERE kind = 'audit' ORDER BY ts", MASKED.params
+    ).to_pylist()
+    assert [row["line"] for row in rows] == [
+        "audit record.access Patient R success",
+        "audit",
+        "audit user.login failure",
+    ]
     assert "Roe" not in str(rows)
     first = dict(rows[0]["attributes"])
     assert first["client_address"] == "10.0.0.7"

@@ -13,9 +13,9 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.requests import HTTPConnection
 
-from wardlight.access.principal import OPEN, Principal, principal
+from wardlight.access.principal import OPEN, principal
 from wardlight.api import asking
-from wardlight.problems import Problem, Unauthenticated
+from wardlight.problems import Problem
 from wardlight.query import QueryService, Reader
 
 Asked = TypeVar("Asked")
@@ -58,18 +58,10 @@ async def parameters(request: Request) -> Parameters:
 
 def reader_of(connection: HTTPConnection) -> Reader:
     """Say who asks; where nobody signs in, the tenant that a client names, else its address."""
-    who = _asker(connection)
+    who = principal(connection)
     address = connection.client.host if connection.client else ""
     name = (connection.headers.get("x-scope-orgid") or address) if who.way == OPEN.way else who.name
     return Reader(name, f"loki:{secrets.token_hex(8)}", sight=who.sight, address=address)
-
-
-def _asker(connection: HTTPConnection) -> Principal:
-    """Say who the gate has let through. Until there is a gate, the house is open."""
-    try:
-        return principal(connection)
-    except Unauthenticated:
-        return OPEN
 
 
 async def asked(request: Request, service: QueryService, ask: Callable[[Reader], Asked]) -> Asked:
