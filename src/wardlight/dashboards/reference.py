@@ -29,9 +29,11 @@ boards in two folders, and the administrators' home as the first page. The first
 `stack/grafana/admin.password` of the data directory. Boards from files can't be saved over in Grafana: save a copy under
 another name.
 
-**Elsewhere.** Make a service account with the role Admin in that Grafana, and a token of Wardlight that may query logs:
+**Elsewhere.** Make a service account with the role Admin in that Grafana, and a token of Wardlight that sees what the readers of
+that Grafana may see:
 
 ```console
+$ wardlight tokens create grafana query:administrator --days 366 > wardlight.token
 $ wardlight grafana push --url https://grafana.example.org --token @grafana.token --logs-token @wardlight.token \\
       --prometheus http://prometheus:9090 --alertmanager http://alertmanager:9093 --logs https://wardlight:8480
 Grafana 12.1.0 at https://grafana.example.org

@@ -131,7 +131,7 @@ def _tell_elsewhere(settings: Settings, layout: Layout, say: Say) -> None:
             f"Alertmanager runs at {settings.stack.alertmanager}: it needs the receivers and routes in {file}, with the token beside"
         )
     if settings.stack.grafana:
-        say(f"Grafana runs at {settings.stack.grafana}: add Prometheus, and Loki and Alertmanager data sources by hand")
+        say(f"Grafana runs at {settings.stack.grafana}: `wardlight grafana push` brings it data sources and dashboards")
 
 
 def detach(layout: Layout, *, demo: bool) -> tuple[int, str]:
