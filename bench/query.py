@@ -16,7 +16,10 @@ from typing import Any
 import corpus
 import httpx
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from wardlight.access.principal import Principal
+from wardlight.access.roles import RIGHTS, SIGHTS, Role
 from wardlight.api import loki
 from wardlight.clock import ManualClock
 from wardlight.config import Query
@@ -56,6 +59,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=10_000_000)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--keep", type=Path, help="directory of a store to make once and use again")
+    parser.add_argument("--role", type=Role, default=Role.AUDITOR, choices=Role, help="who asks")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as passing:
@@ -65,7 +69,7 @@ def main() -> None:
         try:
             if fresh:
                 fill(store, options.records)
-            rows = asyncio.run(measure(store, options.runs))
+            rows = asyncio.run(measure(store, options.runs, options.role))
         finally:
             store.close()
     if options.json:
@@ -94,7 +98,20 @@ def fill(store: EmbeddedStore, records: int) -> None:
         time.sleep(0.5)
 
 
-async def measure(store: EmbeddedStore, runs: int) -> list[dict[str, Any]]:
+class Gate:
+    """Says who asks."""
+
+    def __init__(self, app: ASGIApp, role: Role) -> None:
+        self._app = app
+        self._asker = Principal(name="bench", rights=RIGHTS[role], sight=SIGHTS[role], way="session")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let everything through."""
+        scope["wardlight.principal"] = self._asker
+        await self._app(scope, receive, send)
+
+
+async def measure(store: EmbeddedStore, runs: int, role: Role) -> list[dict[str, Any]]:
     """Ask each question `runs` times in turn, through the API; return medians."""
     recording = Recording(store)
     app = FastAPI()
@@ -102,8 +119,8 @@ async def measure(store: EmbeddedStore, runs: int) -> list[dict[str, Any]]:
     app.include_router(loki.router(service))
     times: dict[str, list[tuple[float, float]]] = {}
     read: dict[str, float] = {}
-    transport = httpx.ASGITransport(app)
-    questions = asked(needle(store))
+    transport = httpx.ASGITransport(Gate(app, role))  # type: ignore[arg-type]
+    questions = asked(*needle(store))
     async with httpx.AsyncClient(transport=transport, base_url="http://bench", timeout=120) as client:
         for _ in range(runs):
             for name, path, params in questions:
@@ -131,13 +148,14 @@ def row(name: str, times: Sequence[tuple[float, float]], read: float) -> dict[st
     }  # fmt: skip
 
 
-def needle(store: EmbeddedStore) -> str:
-    """Find a word that stands in one line only."""
-    found = store.select("SELECT body FROM logs LIMIT 1 OFFSET 5", limits=Limits())["body"][0].as_py()
-    return str(found).rsplit(" ", 1)[1]
+def needle(store: EmbeddedStore) -> tuple[str, str]:
+    """Find a word that stands in one line only, and a patient."""
+    sql = "SELECT body, patient_id FROM logs WHERE patient_id != '' AND kind = 'application' LIMIT 1 OFFSET 5"
+    (found,) = store.select(sql, limits=Limits()).to_pylist()
+    return found["body"].rsplit(" ", 1)[1], found["patient_id"]
 
 
-def asked(word: str) -> list[tuple[str, str, dict[str, str]]]:
+def asked(word: str, patient: str) -> list[tuple[str, str, dict[str, str]]]:
     """List the questions: name, path, parameters."""
     end = corpus.START + DAY
     day = {"start": str(corpus.START), "end": str(end)}
@@ -158,6 +176,13 @@ def asked(word: str) -> list[tuple[str, str, dict[str, str]]]:
         (
             "a regex over an hour", ranged,
             hour | {"query": '{service_name=~".+"} |~ "plan .* took [0-9]{4,} ms"', "limit": "100"},
+        ),
+        ("one patient", ranged, day | {"query": f'{{service_name=~".+"}} | health_patient_id="{patient}"', "limit": "100"}),
+        (
+            "patients of a service, an hour", ranged,
+            hour | {
+                "query": 'topk(5, sum by (health_patient_id) (count_over_time({service_name="billing"}[1h])))', "step": "3600",
+            },
         ),
         ("label names, a day", "/loki/api/v1/labels", day),
         ("label values, a day", "/loki/api/v1/label/service_name/values", day),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from tests.seeing import Gate
 
 from wardlight.clock import ManualClock, moment
 from wardlight.console import Overview, router
@@ -46,7 +47,7 @@ async def browser(overview: Overview) -> AsyncIterator[AsyncClient]:
     app = FastAPI()
     app.state.stopping = lambda: True  # streams end after what they tell first
     app.include_router(router(overview))
-    async with AsyncClient(transport=ASGITransport(app), base_url="http://wardlight.test") as browser:
+    async with AsyncClient(transport=ASGITransport(Gate(app)), base_url="http://wardlight.test") as browser:
         yield browser
 
 

@@ -28,7 +28,7 @@ HOSTILE = "</script><script>alert(1)</script><!-- & \u2028"
 async def browser() -> AsyncIterator[AsyncClient]:
     app = FastAPI()
     app.include_router(dashboards_router(dashboards.built()))
-    async with AsyncClient(transport=ASGITransport(app), base_url="http://wardlight.test") as browser:
+    async with AsyncClient(transport=ASGITransport(Gate(app)), base_url="http://wardlight.test") as browser:
         yield browser
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from starlette.requests import HTTPConnection
 
-from wardlight.access.principal import OPEN, Principal
+from wardlight.access.principal import Principal, principal
 from wardlight.console.snapshot import Away
 from wardlight.console.spans import Span
 from wardlight.problems import Problem
@@ -23,10 +23,8 @@ T = TypeVar("T")
 
 
 def asker(request: HTTPConnection) -> Principal:
-    """Say who asks, as the gate has seen it."""
-    found = request.scope.get("wardlight.principal", OPEN)
-    assert isinstance(found, Principal)  # noqa: S101 -- the gate sets nothing else
-    return found
+    """Say who asks, as the gate has seen it; raises Unauthenticated where there was none."""
+    return principal(request)
 
 
 class Asking:

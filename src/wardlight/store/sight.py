@@ -36,7 +36,7 @@ _INNER, _OUTER = "{sight_inner:String}", "{sight_outer:String}"
 _BLOCK = 64
 """Bytes of a block of SHA-256."""
 _SHORT = 4
-"""Characters from which an identifier is looked for inside other values."""
+"""Characters from which an identifier is looked for inside texts: what is replaced of shorter ones would tell them."""
 
 
 class Key(Protocol):
@@ -167,7 +167,7 @@ def blocks(key: Key) -> tuple[str, str]:
 
 def _protected(patient: str) -> tuple[str, str, str]:
     """Write line, words and attributes of records whose texts were protected when they came in."""
-    held = "raw_patient != '' AND position(raw_body, raw_patient) > 0"
+    held = f"length(raw_patient) >= {_SHORT:d} AND position(raw_body, raw_patient) > 0"
     line = f"if({held}, replaceAll(raw_body, raw_patient, {patient}), raw_body)"
     telling = "{sight_telling:Array(String)}"
     masked = _masked(f"(k IN {telling} OR {_holds('v')})")
