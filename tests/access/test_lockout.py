@@ -96,6 +96,16 @@ def test_many_at_once_are_no_way_around(house: House) -> None:
     assert waits.count(0) == 5
 
 
+def test_the_trail_hears_when_a_back_off_begins(house: House) -> None:
+    house.join()
+    house.told.clear()
+    for _ in range(5):
+        fail(house)
+    assert [it.about.get("held") for it in house.told] == [None, None, None, None, "30 s"]
+    fail(house)
+    assert len(house.told) == 5
+
+
 def test_a_restart_forgets_nothing(house: House) -> None:
     for _ in range(5):
         fail(house)

@@ -95,11 +95,11 @@ class Book:
 
     def _tell(self, waiting: dict[str, Deed]) -> None:
         try:
-            if self._told is not None and waiting:
-                for deed in waiting.values():
+            if self._told is not None:
+                for key, deed in waiting.items():
                     self._told(deed)
-                with self.state.write() as connection:
-                    connection.execute(sa.delete(deeds).where(deeds.c.id.in_(list(waiting))))
+                    with self.state.write() as connection:
+                        connection.execute(sa.delete(deeds).where(deeds.c.id == key))
         except Problem:
             _log.exception("deeds of sign-in and access wait: the audit trail can't take them")
         finally:

@@ -7,6 +7,7 @@ into the wrong field.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -14,6 +15,7 @@ from ipaddress import ip_address, ip_network
 import sqlalchemy as sa
 
 from wardlight.access import secret
+from wardlight.access.book import Row
 from wardlight.access.tables import failures
 from wardlight.problems import Busy
 
@@ -42,15 +44,18 @@ class Attempt:
 def begin(connection: sa.Connection, attempt: Attempt, now: datetime) -> int:
     """Count an attempt as failed, unless one must wait: the seconds to wait, else 0."""
     connection.execute(sa.delete(failures).where(failures.c.at < now - _FORGOTTEN))
-    allowed = {attempt.account: ACCOUNT, attempt.address: ADDRESS}
-    rows = connection.execute(sa.select(failures).where(failures.c.subject.in_(list(allowed)))).all()
-    wait = max((row.until - now for row in rows), default=timedelta(0))
-    if wait > timedelta(0):
-        return -(-wait // timedelta(seconds=1))
-    counts = {row.subject: row.failed for row in rows}
-    for subject, free in allowed.items():
-        _put(connection, subject, counts.get(subject, 0) + 1, free, now)
-    return 0
+    wait = held(connection, attempt, now)
+    if not wait:
+        counts = {row.subject: row.failed for row in _rows(connection, attempt)}
+        for subject, free in ((attempt.account, ACCOUNT), (attempt.address, ADDRESS)):
+            _put(connection, subject, counts.get(subject, 0) + 1, free, now)
+    return wait
+
+
+def held(connection: sa.Connection, attempt: Attempt, now: datetime) -> int:
+    """Say for how many seconds attempts like this one are held back."""
+    wait = max((row.until - now for row in _rows(connection, attempt)), default=timedelta(0))
+    return max(-(-wait // timedelta(seconds=1)), 0)
 
 
 def succeeded(connection: sa.Connection, attempt: Attempt, now: datetime, *, wholly: bool = True) -> None:
@@ -58,8 +63,7 @@ def succeeded(connection: sa.Connection, attempt: Attempt, now: datetime, *, who
 
     Those of the address stay: whoever has an account of their own must not try others in between.
     """
-    allowed = {attempt.account: ACCOUNT, attempt.address: ADDRESS}
-    for row in connection.execute(sa.select(failures).where(failures.c.subject.in_(list(allowed)))).all():
+    for row in _rows(connection, attempt):
         if row.failed <= 1 or (wholly and row.subject == attempt.account):
             connection.execute(sa.delete(failures).where(failures.c.subject == row.subject))
         else:
@@ -78,10 +82,15 @@ def refuse(wait: int) -> None:
         raise Busy(f"too many failed attempts: try again in {wait} seconds", retry_after=wait)
 
 
+def _rows(connection: sa.Connection, attempt: Attempt) -> Sequence[Row]:
+    these = failures.c.subject.in_((attempt.account, attempt.address))
+    return connection.execute(sa.select(failures).where(these)).all()
+
+
 def _put(connection: sa.Connection, subject: bytes, count: int, free: int, now: datetime) -> None:
-    held = min(_FIRST * 2 ** min(count - free, 20), _LONGEST) if count >= free else timedelta(0)
+    back_off = min(_FIRST * 2 ** min(count - free, 20), _LONGEST) if count >= free else timedelta(0)
     connection.execute(sa.delete(failures).where(failures.c.subject == subject))
-    connection.execute(sa.insert(failures).values(subject=subject, failed=count, at=now, until=now + held))
+    connection.execute(sa.insert(failures).values(subject=subject, failed=count, at=now, until=now + back_off))
 
 
 def _network(address: str) -> str:

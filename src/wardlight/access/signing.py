@@ -74,7 +74,7 @@ class Signing:
             if second.used(change, name, code):
                 lockout.succeeded(change.connection, attempt, change.now)
                 return self._entered(change, name, visit, pending, "password and second factor")
-            change.note("login.failed", name, person=name, address=visit.address, reason="second factor")
+            _failed(change, name, visit, attempt, "second factor")
         raise Unauthenticated("the code is wrong, or was used already")
 
     def begin(self, name: str, visit: Visit, *, old: str = "", way: str = "OpenID Connect") -> Started:
@@ -83,6 +83,12 @@ class Signing:
             if people.found(change, name).disabled:
                 raise Unauthenticated("the account is disabled")
             return self._entered(change, name, visit, old, way)
+
+    def refused(self, address: str) -> None:
+        """Note that somebody came back from an OpenID Connect provider whom nobody has recognised."""
+        with self._book.change() as change:
+            about = {"person": _NOBODY, "address": address, "reason": "OpenID Connect"}
+            change.note("login.failed", _NOBODY, **about)
 
     def sign_out(self, secret_: str) -> None:
         """End a session, if it is one."""
@@ -168,13 +174,20 @@ class Signing:
             return row, attempt
         whose = row.name if row is not None else _NOBODY
         with self._book.change() as change:
-            change.note("login.failed", whose, person=whose, address=visit.address, reason="password")
+            _failed(change, whose, visit, attempt, "password")
         raise Unauthenticated(wrong)
 
     def _entered(self, change: Change, name: str, visit: Visit, old: str, way: str) -> Started:
         people.update(change, name, signed_in=change.now)
         change.note("login.done", name, person=name, address=visit.address, way=way)
         return self._sessions.start(change, name, visit, old=old)
+
+
+def _failed(change: Change, person: str, visit: Visit, attempt: lockout.Attempt, reason: str) -> None:
+    """Let the trail be told of a failure, and of the seconds for which others are held back after it."""
+    held = lockout.held(change.connection, attempt, change.now)
+    about = {"address": visit.address, "reason": reason, **({"held": f"{held} s"} if held else {})}
+    change.note("login.failed", person, person=person, **about)
 
 
 def _named(name: str) -> sa.Select[tuple[str]]:

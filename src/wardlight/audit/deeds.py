@@ -1,6 +1,7 @@
 """What people do with Wardlight itself, as events of the audit trail: an incident acknowledged, a hold placed.
 
-A deed is noted when it is done: it can't be undone because the trail is away. What can't be noted is logged and counted.
+A deed is noted when it is done: it can't be undone because the trail is away. What can't be noted is logged and counted;
+sign-ins and changes of who gets in wait in the state database until it can (`access/book.py`).
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from wardlight.audit.event import (
 )
 from wardlight.audit.trail import Trail
 from wardlight.clock import Clock
-from wardlight.problems import Problem
+from wardlight.problems import Problem, Unavailable
 
 _log = logging.getLogger(__name__)
+
+_PATIENCE = 10
 
 _ACTIVITY = [Concept(coding=[Coding(system=DCM, code="110100", display="Application Activity")])]
 _AUTHENTICATION = [Concept(coding=[Coding(system=DCM, code="110114", display="User Authentication")])]
@@ -63,12 +66,17 @@ class Deeds:
             source=_SOURCE,
             entity=[Entity(what=_named(number), type=_OTHER, name=about, detail=[Detail(type="way", value=way)])],
         )
-        self._submit(event, f"{deed} of {about} {number}")
+        try:
+            self._submit(event)
+        except Problem as problem:
+            self._lost.inc()
+            _log.error("%s of %s %s isn't in the audit trail: %s", deed, about, number, problem)
 
     def access(self, action: str, actor: str, about: Mapping[str, str], at_ns: int) -> None:
         """Note a sign-in, a sign-out, or a change of who gets in (`person.roles`), as DICOM has them (PS3.15, A.5.3).
 
         `about` says whom it is about (`person` or `token`), from which `address`, and what else there is to say.
+        Raises Unavailable, Busy and their like when the trail can't take it.
         """
         more = dict(about)
         address, subject = more.pop("address", ""), more.pop("person", "") or more.pop("token", "")
@@ -91,15 +99,15 @@ class Deeds:
                 )
             ],
         )
-        self._submit(event, f"{action} of {subject}")
+        self._submit(event)
 
-    def _submit(self, event: AuditEvent, what: str) -> None:
+    def _submit(self, event: AuditEvent) -> None:
+        """Wait until the trail has it."""
+        entry = Entry(received=self._clock.now_ns(), format="own", event=event)
         try:
-            entry = Entry(received=self._clock.now_ns(), format="own", event=event)
-            self._trail.submit([entry]).done.result(timeout=10)
-        except (Problem, TimeoutError) as problem:
-            self._lost.inc()
-            _log.error("%s isn't in the audit trail: %s", what, problem)
+            self._trail.submit([entry]).done.result(timeout=_PATIENCE)
+        except TimeoutError:
+            raise Unavailable(f"the audit trail hasn't answered for {_PATIENCE} seconds") from None
 
 
 def _named(value: str) -> Reference:

@@ -14,7 +14,6 @@ from wardlight.access.book import Deed
 from wardlight.access.oidc import Provider
 from wardlight.api import access as access_api
 from wardlight.api.gate import House, Known
-from wardlight.clock import moment
 from wardlight.receive.own import OwnLog
 from wardlight.server.ground import Ground, Wing
 from wardlight.server.trail import Audit
@@ -54,16 +53,11 @@ def build(ground: Ground, audited: Audit, log: OwnLog, *, open_: bool) -> Entran
             yield
             tasks.cancel_scope.cancel()
 
-    def nobody(address: str) -> None:
-        """Note that somebody came back from elsewhere whom nobody has recognised."""
-        about = {"person": "unknown", "address": address, "reason": "OpenID Connect"}
-        told(Deed(moment(clock.now_ns()), "login.failed", "unknown", about))
-
     provider = Provider(settings, url, clock) if settings.oidc_issuer else None
     routers = [
         access_api.router(access, url),
         console.signin_router(access, provider.name if provider else ""),
-        console.elsewhere_router(access, provider, nobody),
+        console.elsewhere_router(access, provider, access.signing.refused),
         console.account_router(access, clock),
         console.admitting_router(access, url, clock),
     ]
