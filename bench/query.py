@@ -150,9 +150,10 @@ def row(name: str, times: Sequence[tuple[float, float]], read: float) -> dict[st
 
 def needle(store: EmbeddedStore) -> tuple[str, str]:
     """Find a word that stands in one line only, and a patient."""
-    sql = "SELECT body, patient_id FROM logs WHERE patient_id != '' AND kind = 'application' LIMIT 1 OFFSET 5"
-    (found,) = store.select(sql, limits=Limits()).to_pylist()
-    return found["body"].rsplit(" ", 1)[1], found["patient_id"]
+    plain = "SELECT body FROM logs WHERE kind = 'application' LIMIT 1 OFFSET 5"
+    body = store.select(plain, limits=Limits())["body"][0].as_py()
+    patient = store.select("SELECT patient_id FROM logs WHERE patient_id != '' LIMIT 1", limits=Limits())
+    return body.rsplit(" ", 1)[1], patient["patient_id"][0].as_py()
 
 
 def asked(word: str, patient: str) -> list[tuple[str, str, dict[str, str]]]:
