@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -61,7 +61,7 @@ def taken(page: Page, path: str, name: str) -> None:
     """Take a picture of a page's upper part, once it is filled."""
     page.goto(path)
     page.wait_for_timeout(2000)
-    page.wait_for_function("!document.querySelector('.panel[aria-busy], .panel[data-state=waiting]:nth-child(-n + 8)')")
+    expect(page.locator(".panel[aria-busy]")).to_have_count(0, timeout=30_000)
     page.screenshot(path=DOCS / name)
 
 

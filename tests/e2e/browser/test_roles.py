@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from tests.e2e.browser.conftest import WIDTHS, Visit, opened
 from tests.running import Installation
 
@@ -144,5 +144,6 @@ def _wrong(visit: Visit, path: str) -> list[str]:
     visit.page.goto(path)
     visit.page.locator("h1").first.wait_for()
     if path.startswith("/dashboards/"):
-        visit.page.wait_for_function("!document.querySelector('.panel[aria-busy]')", timeout=60_000)
+        visit.page.locator(".panel").first.wait_for()
+        expect(visit.page.locator(".panel[aria-busy]")).to_have_count(0, timeout=60_000)
     return [*visit.faults, *visit.axe()]
