@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from argon2 import PasswordHasher
@@ -13,7 +16,7 @@ from tests.access.conftest import BETTER, GOOD
 
 from wardlight.access.breached import Breached
 from wardlight.access.passwords import Passwords
-from wardlight.problems import BadConfig, BadInput
+from wardlight.problems import BadConfig, BadInput, Busy
 
 PASSWORDS = Passwords(hasher=PasswordHasher(1, 8, 1))
 
@@ -99,6 +102,37 @@ def test_a_file_that_isnt_of_hashes_is_refused_at_the_start(tmp_path: Path, cont
         path.write_text(content)
     with pytest.raises(BadConfig, match=r"access\.breached_passwords"):
         Passwords(str(path))
+
+
+class Slow(PasswordHasher):
+    """Argon2 that takes as long as the test says."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 8, 1)
+        self.go = threading.Event()
+        self.at_work = 0
+        self.most = 0
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002
+        self.at_work += 1
+        self.most = max(self.most, self.at_work)
+        self.go.wait(20)
+        self.at_work -= 1
+        return super().verify(hash, password)
+
+
+def test_a_crowd_at_the_door_is_sent_away_rather_than_let_wait() -> None:
+    slow = Slow()
+    passwords = Passwords(hasher=slow)
+    kept = passwords.hashed(GOOD)
+    with ThreadPoolExecutor(12) as threads:
+        tries = [threads.submit(passwords.fits, GOOD, kept) for _ in range(12)]
+        done = as_completed(tries)
+        sent_away = [next(done).exception(), next(done).exception()]
+        slow.go.set()
+        answers = [it.result() for it in tries if it.exception() is None]
+    assert {type(it) for it in sent_away} == {Busy}
+    assert (answers, slow.most) == ([True] * 10, 2)
 
 
 def test_by_default_hashes_are_argon2id_with_64_mib() -> None:

@@ -19,7 +19,8 @@ SHORTEST = 12
 LONGEST = 256
 _LOOKED_AT = 72
 _AT_ONCE = 2
-_PATIENCE = 10.0
+_IN_LINE = 10
+"""Those who are served and those who wait; more are sent away, so that a crowd doesn't hold all threads."""
 
 
 class Passwords:
@@ -31,6 +32,7 @@ class Passwords:
         self._nobodys = self._hasher.hash(secret.made())
         # A hash takes 64 MiB: a crowd at the door must not take all memory.
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
+        self._line = threading.BoundedSemaphore(_IN_LINE)
         self._judging = threading.Lock()
 
     def refuse_weak(self, password: str, *known: str) -> None:
@@ -77,12 +79,13 @@ class Passwords:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        if not self._turns.acquire(timeout=_PATIENCE):
+        if not self._line.acquire(blocking=False):
             raise Busy("too many people sign in at once", retry_after=5)
         try:
-            yield
+            with self._turns:
+                yield
         finally:
-            self._turns.release()
+            self._line.release()
 
 
 def _plain(password: str) -> str:
