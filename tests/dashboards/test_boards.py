@@ -14,6 +14,7 @@ from tests.boards import filled, targets
 from wardlight import dashboards
 from wardlight.dashboards.reference import page
 from wardlight.query.parse import parse
+from wardlight.records import KINDS
 from wardlight.rules.model import PERSONAL
 from wardlight.stack import render
 
@@ -118,13 +119,19 @@ def test_a_graph_leads_to_the_logs_of_its_moment(uid: str) -> None:
             (link,) = panel["fieldConfig"]["defaults"]["links"]
             assert link["url"].startswith("/d/wardlight-logs?time=${__value.time}&time.window=")
             assert "${service:queryparam}" in link["url"]
+            kinds = set(re.findall(r"var-kind=([^&]*)", link["url"]))
+            assert kinds
+            assert kinds <= set(KINDS)
 
 
 @board
 def test_environment_service_and_instance_can_be_chosen_and_deployments_are_marked(uid: str) -> None:
     names = [variable["name"] for variable in BOARDS[uid]["templating"]["list"]]
     assert names[:3] == ["environment", "service", "instance"]
-    assert "deployment" in BOARDS[uid]["annotations"]["list"][0]["expr"]
+    marks = BOARDS[uid]["annotations"]["list"][0]
+    assert 'event_name="deployment"' in marks["expr"]
+    assert marks["expr"] == marks["target"]["expr"]
+    parse(filled(marks["expr"]))
 
 
 def test_the_privacy_officers_home_shows_no_line_of_the_logs() -> None:

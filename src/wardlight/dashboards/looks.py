@@ -55,8 +55,14 @@ def words(named: Mapping[str, tuple[str, str]]) -> list[ValueMapping]:
     return [ValueMap(options=results)]
 
 
-def to_logs(kind: str, search: str = "") -> DashboardLink:
-    """Lead from a point of a graph to the logs around its moment: the board of logs takes `time` and `time.window`."""
-    asked = f"time=${{__value.time}}&time.window={MOMENT_MS}&var-kind={quote(kind)}&var-search={quote(search)}"
+def to_logs(kinds: str, search: str = "") -> DashboardLink:
+    """Lead from a point of a graph to the logs around its moment: the board of logs takes `time` and `time.window`.
+
+    `kinds` are joined by `|`; each is a value of its own, since Grafana takes a value for a text and not for an expression.
+    """
+    asked = f"time=${{__value.time}}&time.window={MOMENT_MS}"
+    asked += "".join(f"&var-kind={kind}" for kind in kinds.split("|")) + (
+        f"&var-search={quote(search)}" if search else ""
+    )
     chosen = "${environment:queryparam}&${service:queryparam}"
     return DashboardLink("Logs of this moment").type(DashboardLinkType.LINK).url(f"/d/wardlight-logs?{asked}&{chosen}")

@@ -92,7 +92,7 @@ def graph(
 ) -> Panel:  # fmt: skip
     """Show courses over time, or with `counts` how many there were in each stretch of it.
 
-    A click on a point leads to the logs of that moment, of `kind` (a regular expression) and with `search` in them.
+    A click on a point leads to the logs of that moment, of the kinds that `kind` joins by `|` and with `search` in them.
     """
     panel = _start(timeseries.Panel(), title, says, queries, unit=unit, marks=marks or PLAIN, size=(width, 8))
     panel = panel.line_width(1).fill_opacity(40 if stacked else 10).show_points(VisibilityMode.NEVER)
