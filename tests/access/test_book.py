@@ -95,3 +95,15 @@ def test_what_is_being_told_is_not_told_by_another_meanwhile(house: House) -> No
     access.people.invite("ann", "", [Role.SUPPORT], by="maria")
     access.pass_on()
     assert told == ["person.invited"]
+
+
+def test_a_process_that_dies_between_the_change_and_the_telling_tells_at_the_next_start(house: House) -> None:
+    def dies(_deed: Deed) -> None:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        Access(house.state, house.clock, house.settings, dies, house.passwords).people.first()
+    house.stop()
+    house.start()
+    house.access.pass_on()
+    assert house.actions() == ["person.invited by wardlight"]
