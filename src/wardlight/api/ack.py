@@ -6,6 +6,8 @@ Mail scanners and previews follow links, so that following one changes nothing. 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from html import escape
 
 from fastapi import APIRouter
@@ -18,8 +20,14 @@ from wardlight.notify import Link, plain
 from wardlight.problems import Conflict, Denied, NotFound, Problem
 
 SOURCE = "link"
+_STYLE = """
+:root { color-scheme: light dark; font: 1.1rem/1.5 system-ui, sans-serif }
+body { max-width: 32rem; margin: 3rem auto; padding: 0 1rem }
+button { font: inherit; font-weight: 600; padding: .8rem 1.6rem; width: 100% }
+"""
+_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none';"
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -29,11 +37,7 @@ _HEADERS = {
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title} · Wardlight</title>
-<style>
-:root {{ color-scheme: light dark; font: 1.1rem/1.5 system-ui, sans-serif }}
-body {{ max-width: 32rem; margin: 3rem auto; padding: 0 1rem }}
-button {{ font: inherit; font-weight: 600; padding: .8rem 1.6rem; width: 100% }}
-</style>
+<style>{style}</style>
 <h1>{title}</h1>
 <p>{text}</p>
 {more}
@@ -102,4 +106,4 @@ def _on(incident: int) -> str:
 
 def _page(status: int, title: str, text: str, more: str = "") -> HTMLResponse:
     """Fill the page in; `more` is markup of our own, all else is escaped."""
-    return HTMLResponse(_PAGE.format(title=escape(title), text=escape(text), more=more), status, _HEADERS)
+    return HTMLResponse(_PAGE.format(style=_STYLE, title=escape(title), text=escape(text), more=more), status, _HEADERS)
