@@ -14,7 +14,7 @@ from wardlight.access.access import Access
 from wardlight.access.principal import Principal
 from wardlight.access.roles import Role
 from wardlight.access.sessions import Visit
-from wardlight.clock import Clock, ManualClock
+from wardlight.clock import ManualClock
 from wardlight.config import Settings
 from wardlight.server import create_app
 from wardlight.store import owner
@@ -32,6 +32,7 @@ class Closed:
     app: FastAPI
     client: TestClient
     access: Access
+    clock: ManualClock
     key: str
 
     def session(self, role: Role) -> Headers:
@@ -59,7 +60,7 @@ class Closed:
 
 
 @contextmanager
-def closed(data: Path, clock: Clock | None = None, settings: Settings | None = None) -> Iterator[Closed]:
+def closed(data: Path, clock: ManualClock | None = None, settings: Settings | None = None) -> Iterator[Closed]:
     """Start a server that asks for sign-in."""
     settings, clock = settings or Settings(), clock or ManualClock()
     app = create_app(settings, data, clock)
@@ -68,6 +69,6 @@ def closed(data: Path, clock: Clock | None = None, settings: Settings | None = N
         with TestClient(app, base_url=HERE, client=("127.0.0.1", 50000), follow_redirects=False) as client:
             running = owner.find(data)
             assert running is not None
-            yield Closed(app, client, Access(state, clock, settings.access), running.key)
+            yield Closed(app, client, Access(state, clock, settings.access), clock, running.key)
     finally:
         state.close()
