@@ -20,9 +20,8 @@ let asking = 0;
 function place(text) {
   let found = /\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*?([a-zA-Z_]\w*)\s*(?:=~|!~|!=|=)\s*"([^"]*)$/.exec(text);
   if (found) return { kind: "values", label: found[1], begun: found[2], after: '"' };
-  if (/\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*$/.test(text)) {
-    return { kind: "labels", begun: /[a-zA-Z_]?\w*$/.exec(text)[0], after: '="' };
-  }
+  found = /\{(?:(?:[^{}"]|"(?:[^"\\]|\\.)*")*,)?\s*([a-zA-Z_]\w*)?$/.exec(text);
+  if (found) return { kind: "labels", begun: found[1] ?? "", after: '="' };
   found = /(\{[^}]*\}).*\|\s*([a-z_]\w*)?$/.exec(text);
   if (found) return { kind: "stages", selector: found[1], begun: found[2] ?? "", after: "" };
   found = /(?:^|[\s(])([a-z_]+)$/.exec(text);
@@ -42,8 +41,10 @@ async function words(at) {
   if (at.kind === "values") return (await ask(`label/${at.label}/values`, {})).data ?? [];
   if (at.kind === "labels") return (await ask("labels", {})).data ?? [];
   if (at.kind === "functions") return FUNCTIONS;
-  const fields = (await ask("detected_fields", { query: at.selector, line_limit: 200 })).fields ?? [];
-  return [...STAGES, ...fields.map((it) => it.label)];
+  const fields = ask("detected_fields", { query: at.selector, line_limit: 200 });
+  // The words of the language are there at once; the lines' fields with the next letter, if they take their time.
+  const found = await Promise.race([fields, new Promise((done) => setTimeout(done, 300, {}))]);
+  return [...STAGES, ...(found.fields ?? []).map((it) => it.label)];
 }
 
 function close() {
