@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from wardlight.access.reference import page as access
 from wardlight.cli import main as commands
 from wardlight.dashboards.reference import page as dashboards
 from wardlight.query.reference import page as logql
@@ -43,7 +44,7 @@ def helps(command: click.Command, name: str, parent: click.Context | None) -> It
                 yield from helps(found, f"{name} {below}", context)
 
 
-PAGES = {"settings.md": settings, "cli.md": cli, "logql.md": logql, "dashboards.md": dashboards}
+PAGES = {"settings.md": settings, "cli.md": cli, "access.md": access, "logql.md": logql, "dashboards.md": dashboards}
 
 
 def main() -> None:
