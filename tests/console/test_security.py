@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
@@ -19,7 +20,7 @@ from wardlight.incidents import Alert, Incidents, Notice
 from wardlight.ledger import Ledger
 from wardlight.store.embedded import EmbeddedStore
 
-LOGIN = {"kind": "security", "event_name": "user.login"}
+LOGIN: dict[str, Any] = {"kind": "security", "event_name": "user.login"}
 DAY = 86_400
 
 
@@ -80,7 +81,7 @@ def test_an_address_is_new_if_its_user_has_not_come_from_it_before(house: House)
 def test_denials_emergencies_and_exports_are_counted(house: House) -> None:
     add = house.pages.add
     add("denied", kind="security", user_id="ann", event_name="permission.denied", permission_name="billing")
-    access = {"kind": "audit", "event_name": "record.access", "user_role": "nurse"}
+    access: dict[str, Any] = {"kind": "audit", "event_name": "record.access", "user_role": "nurse"}
     add("opened", user_id="bob", health_purpose="BTG", **access)
     add("opened", user_id="bob", health_purpose="TREAT", ago=50, **access)
     add("exported", kind="audit", user_id="cyd", event_name="record.export", health_record_type="Patient")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.console.asking import HOSTILE, Pages, links, pages, text_of
@@ -13,8 +14,8 @@ from wardlight.access.roles import Role
 from wardlight.console import users_router
 from wardlight.store.embedded import EmbeddedStore
 
-LOGIN = {"kind": "security", "event_name": "user.login"}
-TODAY = {"day": "2025-12-31"}
+LOGIN: dict[str, Any] = {"kind": "security", "event_name": "user.login"}
+TODAY: dict[str, Any] = {"day": "2025-12-31"}
 """The day of the lines that the tests keep: they are from just before the new year."""
 
 
@@ -93,7 +94,7 @@ def test_a_day_shows_features_and_records_by_count_and_no_patient(users: Pages) 
 
 
 def test_sessions_are_paired_by_their_number(users: Pages) -> None:
-    session = {"kind": "security", "user_id": "ann", "session_id": "s1", "client_address": "10.0.0.7"}
+    session: dict[str, Any] = {"kind": "security", "user_id": "ann", "session_id": "s1", "client_address": "10.0.0.7"}
     users.add("session started", event_name="session.start", ago=600, **session)
     users.add("session ended", event_name="session.end", ago=480, **session)
     page = users.get("/users", user="ann", **TODAY)
