@@ -9,16 +9,18 @@ from datetime import datetime
 from wardlight.clock import moment
 from wardlight.console.asking import Asking, Counts, selector
 from wardlight.console.bars import Bars, bars
-from wardlight.console.lines import CUT, in_stream, parameters
+from wardlight.console.lines import in_stream, parameters
 from wardlight.console.spans import SECOND, Span
 from wardlight.query.format import quote
 from wardlight.query.host import Entry
 
-STEPS = 200
+STEPS = 100
 """Steps of the timeline, the newest."""
 _HALF_HOUR = 1800 * SECOND
 _DAY = 86_400 * SECOND
 _SESSIONS = 400
+_CUT = 120
+"""Characters of a line."""
 _PARTS = "kind, event_name, event_outcome, feature_name, health_record_type, health_action, exception_type"
 _ACTIONS = {"C": "created", "R": "read", "U": "changed", "D": "deleted", "E": "searched"}
 _EVENTS = {
@@ -133,6 +135,6 @@ def _step(entry: Entry) -> Step:
         failed = " (failed)" if event == "user.login" and labels.get("event_outcome") == "failure" else ""
         what = _EVENTS[event] + failed + (f": {labels['permission_name']}" if "permission_name" in labels else "")
     else:
-        what = entry.line[:CUT]
+        what = entry.line[:_CUT]
     link = parameters(in_stream(entry.stream), {"start": str(entry.ts), "end": str(entry.ts + 1)})
     return Step(moment(entry.ts), kind, labels.get("level", ""), what, link)

@@ -52,3 +52,7 @@ def test_nothing_stands_over_the_edge(visit: Visit) -> None:
 
 def test_the_browser_reports_no_fault(visit: Visit) -> None:
     assert visit.faults == []
+
+
+def test_the_page_is_under_200_kb(visit: Visit) -> None:
+    assert len(visit.page.request.get(visit.page.url).body()) < 200_000
