@@ -36,7 +36,7 @@ SIGN_IN = "/sign-in"
 RENEWED = "renewed"
 """A parameter of requests that a page makes by itself: they don't keep a session awake."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_BY_ITSELF = frozenset({"GET /console/live", "WS /loki/api/v1/tail"})
+_BY_ITSELF = frozenset({"GET /console/live", "GET /logs/tail", "WS /loki/api/v1/tail"})
 _NOT_FOR_YOU = "this is not for your role"
 _NOT_KNOWN = "sign in first, or send a token that is valid"
 
