@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry
 
+from wardlight.config import Protect
 from wardlight.problems import BadConfig
 from wardlight.protect.keys import Key, Keys
 from wardlight.protect.known import Known
 from wardlight.protect.protector import Protector
-from wardlight.config import Protect
 
 KEYS = Keys((Key("k1", bytes(32)),))
 
@@ -45,6 +45,17 @@ FOUND = {
     "Patient Mary-Jane Watson was seen": "Patient [name] was seen",
     "for patient Joanne Ward today": "for patient [name] today",
     "Mr. Jones called": "Mr. [name] called",
+    "Dr. van der Meer called": "Dr. [name] called",
+    "Patient Mrs. Ada Byron, DOB 01/02/1980": "Patient [name], DOB [birth_date]",
+    "name=Dr. Ada Q. Byron status=1": "name=[name] status=1",
+    "{'last_name': 'O'Reilly', 'n': 1}": "{'last_name': '[name]', 'n': 1}",
+    "birthdate: March 2nd, 1980; x": "birthdate: [birth_date]; x",
+    "voicemail at 5408255602": "voicemail at [phone]",
+    '{"reference":"Patient/77","display":"Ada Byron"}': '{"reference":"Patient/[mrn]","display":"[name]"}',
+    '"name":[{"use":"official","text":"Ada Byron"}]': '"name":[{"use":"official","text":"[name]"}]',
+    "password=$H9mVpOSV4U1G": "password=[password]",
+    "Password=(2eCm)Dm;x=1": "Password=[password];x=1",
+    "key AKIAJWPXFWNTMJBFZHDN found": "key [token] found",
     '{"name":"John Smith","n":1}': '{"name":"[name]","n":1}',
     r'"{\"family\":\"Müller\",\"given\":[\"Eva\",\"Ida\"]}"': r'"{\"family\":\"[name]\",\"given\":[\"[name]\"]}"',
     '{"birthDate" : "1980-03-01"}': '{"birthDate" : "[birth_date]"}',

@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
+from wardlight.config import Protect
 from wardlight.problems import BadConfig
 from wardlight.protect.keys import Key, Keys
 from wardlight.protect.known import Known
 from wardlight.protect.protector import NOTE, Protector
-from wardlight.config import Protect
 from wardlight.records import SCHEMA, Decoded
 
 KEYS = Keys((Key("k1", bytes(32)),))

@@ -54,6 +54,8 @@ def nhs(text: bytes) -> bool:
 def iban(text: bytes) -> int:
     """Characters at the start of a text that are an IBAN (ISO 13616, modulus 97), spaces included; 0 if none."""
     length = IBAN_LENGTHS.get(text[:2].upper(), 0)
+    if (whole := _IBAN.match(text)) and _fits(whole[0]):
+        return whole.end()
     places = [at for at, byte in enumerate(text, 1) if byte not in b" -"]
     if not length or len(places) < length:
         return 0
@@ -61,10 +63,16 @@ def iban(text: bytes) -> int:
     plain = text[:end].replace(b" ", b"").replace(b"-", b"").upper()
     if not plain.isalnum():
         return 0
+    return end if _fits(plain) else 0
+
+
+def _fits(plain: bytes) -> bool:
     number = "".join(str(int(chr(byte), 36)) for byte in plain[4:] + plain[:4])
-    return end if int(number) % 97 == 1 else 0
+    return int(number) % 97 == 1
 
 
+_IBAN = re.compile(rb"[A-Z]{2}\d{2}[A-Z0-9]{11,30}(?![A-Za-z0-9])")
+"""Without spaces; of whatever length, since countries join and registries lag."""
 _ISO = re.compile(rb"(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})")
 _OTHER = re.compile(rb"(\d{1,2})[-/. ]{1,2}(\d{1,2})[-/. ]{1,2}(\d{4}|\d{2})")
 _YEAR = re.compile(rb"\d{4}|'?\d{2}$")

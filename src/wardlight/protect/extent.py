@@ -8,7 +8,9 @@ from wardlight.protect import looks
 
 _BARE = re.compile(rb"[^\s,;&\"'<>(){}\[\]|\x00]++")
 _WHOLE_TOKEN = re.compile(rb"[^\s,;&\"'<>\x00]++")
-_NEXT_FIELD = re.compile(rb"'(?![A-Za-z\x80-\xff])|[,;|&\t\r\n\"<>\x00){}\]]|\.? [\w.-]{1,40}[=:]|\.\s|\\[nrt]")
+_NEXT_FIELD = re.compile(
+    rb"'(?![A-Za-z\x80-\xff])|[,;|&\t\r\n\"<>\x00){}\]]|\.? [\w.-]{1,40}[=:]|(?<!\b[DMJS]r)(?<!\bMrs)(?<!\bMs)(?<!\bProf)(?<![ =:\"-][A-Z])\.\s|\\[nrt]"
+)
 _ADDRESS_END = re.compile(rb"[;|&\t\r\n\"'<>\x00){}\]]|[.,]? [\w.-]{1,40}[=:]|\.\s|\\[nrt]")
 _LONGEST = 160
 """Bytes of a bare value that may have spaces in it."""
@@ -46,7 +48,9 @@ def _quoted(text: bytes, at: int, limit: int) -> Span | None:
     while (end := _find(text, quote, end, limit)) < limit:
         if quote == b"'" and end > start and text[end + 1 : end + 2] == b"'":
             end += 2
-        elif _escaped(text, end, start):
+        elif (quote == b"'" and text[end - 1 : end].isalpha() and text[end + 1 : end + 2].isalpha()) or _escaped(
+            text, end, start
+        ):
             end += 1
         else:
             break

@@ -58,7 +58,7 @@ _LOCAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-" 
 _DOMAIN = re.compile(
     rb"(?:@|%40)((?:[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]{0,61}[A-Za-z0-9\x80-\xff])?\.){1,8}[A-Za-z\x80-\xff]{2,24})(?![\w-])"
 )
-_PASSWORD_IN_URL = re.compile(rb"[^\s/\"'<>\x00]{1,256}@")
+_PASSWORD_IN_URL = re.compile(rb"[^\s/;\"'<>\x00]{1,256}@")
 _JWT = re.compile(rb"eyJ[A-Za-z0-9_-]{8,2048}+\.[A-Za-z0-9_-]{2,}+(?:\.[A-Za-z0-9_-]*+){0,3}")
 
 
@@ -162,7 +162,11 @@ def _field(place: Place) -> Found:
     kind = _KINDS.get(squeezed, "")
     if not kind:
         return _NOTHING
+    if kind in {"password", "token"} and separator[0].endswith(b"(") and not separator[0].startswith(b")"):
+        at -= 1
     (start, end), quoted = value_at(place.text, at, place.limit, kind)
+    if kind == "birth_date" and not quoted and (day := looks.DATE.match(place.text, at, place.limit)):
+        end = day.end()
     length = looks.LOOKS["given" if squeezed in _LONE else kind](place.text[start:end], quoted, squeezed in _VAGUE)
     if not length or (
         kind == "password" and separator[0].strip() == b":" and not quoted and place.text[start:end].isalpha()
@@ -175,6 +179,14 @@ def _field(place: Place) -> Found:
     if kind == "token":
         kind = _token_kind(place.text[start : start + length])
     return [(start, start + length, kind)] if length > 0 else _NOTHING
+
+
+def _human(place: Place) -> Found:
+    """A name or an address of FHIR that is written in one piece."""
+    at = place.start + len(place.matched[:-1].rstrip(b'\\"'))
+    kind = "name" if place.matched[:1] in b"nN" else "address"
+    (start, end), quoted = value_at(place.text, at, place.limit, kind)
+    return [(start, end, kind)] if quoted and not looks.empty(place.text[start:end]) else _NOTHING
 
 
 def _word_at(text: bytes, at: int, limit: int) -> int:
@@ -261,12 +273,17 @@ def _patient(place: Place) -> Found:
     if not found:
         return _NOTHING
     direct = place.matched[7:9].lstrip(b"sS")[:1] == b"/"
-    return [(*found.span(1), "mrn")] if direct or looks.many_digits(found[1]) else _NOTHING
+    if not direct and not looks.many_digits(found[1]):
+        return _NOTHING
+    number = (*found.span(1), "mrn")
+    shown = looks.DISPLAY.match(place.text, found.end(), place.limit)
+    return [number, (*shown.span(1), "name")] if shown and not looks.empty(shown[1]) else [number]
 
 
 def _person(place: Place) -> Found:
-    start = place.end - len(place.matched.rpartition(b" ")[2])
-    end = looks.person(place.text, start, place.limit, title=place.matched)
+    start = place.end - len(looks.NAME_BEGUN.search(place.matched)[0])  # type: ignore[index]  # the pattern found it
+    first = place.end - len(place.matched.rpartition(b" ")[2])
+    end = looks.person(place.text, first, place.limit, title=place.matched)
     return [(start, end, "name")] if end else _NOTHING
 
 
@@ -303,7 +320,7 @@ def _address(place: Place) -> Found:
 
 _HANDLERS: dict[str, tuple[Callable[[Place], Found], int]] = {
     "done": (_done, 0), "hl7": (_segment, 0), "private_key": (_private_key, 0), "jwt": (_jwt, 0), "url_password": (_url_password, 0),
-    "field": (_field, 4), "bearer": (_bearer, 1), "token": (_token, 0), "email": (_email, 0), "birth_date": (_birth_date, 1),
+    "human": (_human, 6), "field": (_field, 4), "bearer": (_bearer, 1), "token": (_token, 0), "email": (_email, 0), "birth_date": (_birth_date, 1),
     "numbered": (_numbered, 1), "said": (_said, 1), "called": (_called, 1), "patient": (_patient, 8), "person": (_person, 4),
     "ssn": (_checked("ssn", checks.ssn), 99), "three_three_four": (_three_three_four, 99), "phone": (_phone, 99),
     "card": (_checked("card", looks.card), 99), "iban": (_iban, 99), "address": (_address, 999), "custom": (_whole("mrn"), 0),

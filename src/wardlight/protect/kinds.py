@@ -24,7 +24,7 @@ SECRETS = frozenset({"password", "token", "jwt", "private_key", "cookie"})
 FIELDS: dict[str, tuple[str, ...]] = {
     "name": (
         "patient name", "patient", "first name", "last name", "middle name", "full name", "given name", "family name",
-        "maiden name", "display name", "customer name", "person name", "contact name", "holder name", "cardholder", "surname",
+        "maiden name", "guarantor", "customer", "insured", "policyholder", "display name", "customer name", "person name", "contact name", "holder name", "cardholder", "surname",
         "forename", "next of kin", "guardian", "emergency contact", "given", "family", "name", "vorname",
         "nachname", "prénom", "nombre", "apellido", "apellidos", "apellidos y nombre", "cognome",
     ),
@@ -66,7 +66,23 @@ FIELDS: dict[str, tuple[str, ...]] = {
 """Kind: names of fields whose value is one, in words; between the words there may be nothing, `_`, `.`, `-` or a space."""
 
 VAGUE = frozenset(
-    {"name", "patient", "line", "given", "family", "born", "mail", "zip", "street", "callback", "guardian"}
+    {
+        "name",
+        "patient",
+        "line",
+        "given",
+        "family",
+        "born",
+        "mail",
+        "zip",
+        "street",
+        "callback",
+        "guardian",
+        "guarantor",
+        "customer",
+        "insured",
+        "policyholder",
+    }
 )
 """Names that also mean something harmless: their value must look like one of the kind."""
 

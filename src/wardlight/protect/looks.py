@@ -10,8 +10,9 @@ from wardlight.protect.kinds import ACTIONS
 
 _DONE = re.compile(rb"pseudo:[a-z_]{2,12}:k\d{1,4}:[A-Z2-7]{16}|\[(?:" + "|".join(ACTIONS).encode() + rb")\]")
 _EMPTY = re.compile(
-    rb"(?i:null|none|nil|true|false|undefined|unknown|redacted|n/?a|empty|missing|yes|no|set|unset|optional|required|string|0)?|(?:[*x.#-]|\xe2\x80\xa2)*|<\w*>?|\$\{?\w*\}?|%[sdv]|\{\w*\}?|\?"
+    rb"(?i:null|none|nil|true|false|undefined|unknown|redacted|n/?a|empty|missing|yes|no|set|unset|optional|required|string|0)?|(?:[*x.#-]|\xe2\x80\xa2)*|<\w*>?|\$(?:\{\w*\}?|[A-Z_][A-Z0-9_]*|[a-z_]*)|%[sdv]|\{\w*\}?|\?"
 )
+_AWS = re.compile(rb"A[KS]IA[A-Z2-7]{16}")
 _LETTER = rb"[A-Za-z\x80-\xff]"
 _CAPITAL = rb"(?:[A-Z]|\xc3[\x80-\x9e]|\xc4[\x80-\xbf]|\xc5[\x80-\xbf]|\xce[\x91-\xa9]|\xd0[\x90-\xaf])"
 _SMALL = rb"[A-Za-z'.\x80-\xff-]"
@@ -28,6 +29,7 @@ _NAME = re.compile(
     + _PARTICLE
     + rb"(?=[^ \w]|$))?+"
 )
+NAME_BEGUN = re.compile(rb"(?:(?<= )(?:Dr|Mrs?|Ms|Miss|Prof)\.? )?(?:(?<= )" + _PARTICLE + rb" ){0,3}[^ ]+$")
 _FULL_NAME = re.compile(
     rb"(?:" + _PARTICLE + rb" ){0,3}+(?:(?:Dr|Mr|Mrs|Ms|Miss|Herr|Frau|Prof|Mme|M)\.? )?" + _NAME.pattern
 )
@@ -46,10 +48,14 @@ _NOT_NAMES = frozenset(
 )  # fmt: skip
 _SURNAMES = frozenset(b"ward page post lab nurse bed day may case church house field key".split())
 """Words of hospitals that are also surnames."""
+_NOT_GIVEN = frozenset(
+    b"missing invalid required not is field value must and or error the updated changed new old no".split()
+)
 _NEVER_NAMES = _NOT_NAMES - _SURNAMES
 _GIVEN = re.compile(
     rb"(?:" + _PARTICLE + rb" )*+(?:" + _CAPITAL + _SMALL + rb"*+(?: " + _PARTICLE + rb"\b)*+[ ,\"'\\\\\n]*+)++"
 )
+_SUFFIXES = frozenset((b"III", b"DDS", b"DVM", b"PHD", b"MBA", b"OBE", b"CBE", b"MBE"))
 _HONORIFICS = (b"mr", b"mrs", b"ms", b"miss", b"mx", b"dr", b"prof", b"herr", b"frau", b"mme", b"sr", b"sra", b"sig")
 _DAY = rb"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ]{1,2}\d{1,2}[-/. ]{1,2}(?:\d{4}|\d{2})\b|\d{8}\b)"
 _MONTH = (
@@ -60,7 +66,7 @@ _DATE = (
     rb"(?:" + _DAY + rb"|\d{1,2}(?:st|nd|rd|th|er|\.)? (?:of |de )?" + _MONTH + rb",?(?: de| del)? \d{4}|" + _MONTH
     + rb" \d{1,2}(?:st|nd|rd|th)?,? \d{4}|\d{1,2}-" + _MONTH + rb"-\d{2,4})"
 )  # fmt: skip
-_DATE_VALUE = re.compile(_DATE + rb"(?:[T ][\d:.+Z-]{1,24})?")
+DATE = re.compile(_DATE + rb"(?:[T ][\d:.+Z-]{1,24})?")
 DATE_AFTER = re.compile(
     rb"(?:[ \t.,:;=(\"'*>|/\\-]|\b(?:on|the|am|le|el|il|is|was|in|of|at|den|dem|a|to|as|birth|given|recorded|changed|from)\b){0,8}+("
     + _DATE
@@ -84,9 +90,13 @@ NUMBER_AFTER = {kind: re.compile(_FILLER + form) for kind, form in _NUMBER_FORMS
 """A number behind its name, with a few small words between."""
 
 SECRET_AFTER = re.compile(
-    rb"(?: |\b(?:is|was|ist|set|to|for|value|with|of)\b){0,5}+[:=]?(?:[\"'`]([^\"'`\s\x00]{4,128}+)[\"'`]|([^\s\"'`,;<>()\x00]{6,128}+))"
+    rb"(?: |\b(?:is|was|ist|set|to|for|value|with|of)\b){0,5}+[:=]?(?:[\"'`]([^\"'`\s\x00]{4,128}+)[\"'`]|([^\s\"'`,;<>\x00]{6,128}+))"
 )
 PATIENT_NUMBER = re.compile(rb"(?:/| ?#| )([A-Za-z]{0,8}-?\d[A-Za-z0-9-]{0,48}+)(?![.:/]\d)")
+DISPLAY = re.compile(
+    rb"\\{0,3}\"(?:,\s*\\{0,3}\"type\\{0,3}\"\s*:\s*\\{0,3}\"Patient\\{0,3}\")?,\s*\\{0,3}\"display\\{0,3}\"\s*:\s*\\{0,3}\"([^\"\\\x00]{2,120}+)"
+)
+"""A name behind a reference to a patient (FHIR R4, Reference.display)."""
 SCHEME = re.compile(rb"(?i:bearer|basic|digest|token|apikey)[ +]{1,2}(?=[^\s\x00])")
 _PHONE_AT = re.compile(rb"(?:\+\d{1,3}|\(?0\d{0,5}\)?)(?:[ ()./-]{0,2}\d{1,8}){1,6}+")
 _EXTENSION = re.compile(rb" ?(?:x|ext\.?) ?\d{1,6}\b")
@@ -149,7 +159,11 @@ def alone(text: bytes, start: int, end: int) -> bool:
 
 def like_secret(value: bytes) -> bool:
     """Letters and figures mixed, or long: not a word."""
-    return len(value) >= 8 and not empty(value) and (any(48 <= byte <= 57 for byte in value) or len(value) >= 24)
+    return (
+        len(value) >= 8
+        and not empty(value)
+        and (any(48 <= byte <= 57 for byte in value) or len(value) >= 24 or _AWS.fullmatch(value) is not None)
+    )
 
 
 def like_password(value: bytes) -> bool:
@@ -231,18 +245,22 @@ def person(text: bytes, at: int, limit: int, title: bytes) -> int:
     found = _NAME.match(text, at, min(limit, at + 120))
     if not found:
         return 0
+    polite = title.lower().startswith(_HONORIFICS)
     words: list[bytes] = []
     end = at
     for word in re.finditer(rb",? ?([^\s,]+)", found[0]):
-        if word[1].rstrip(b".").lower() in (_NEVER_NAMES if words else _NOT_NAMES) or (
-            words and word[0][:1] == b"," and len(words) > 2
+        if (
+            word[1].rstrip(b".").lower() in (_NEVER_NAMES if words or polite else _NOT_NAMES)
+            or (words and word[0][:1] == b"," and len(words) > 2)
+            or (
+                words and len(word[1]) > 2 and word[1].isupper() and not words[0].isupper() and word[1] not in _SUFFIXES
+            )
         ):
             break
         words.append(word[1])
         end = at + word.end()
         if word[1].endswith(b".") and len(word[1]) > 3:
             break
-    polite = title.lower().startswith(_HONORIFICS)
     lone = len(words) == 1 and (polite or (title[:1].islower() and not words[0].isupper()))
     if not (len(words) >= 2 or lone) or (len(words[0]) < 2 and len(words) < 2):
         return 0
@@ -295,7 +313,7 @@ def _name(value: bytes, quoted: bool, vague: bool) -> int:
         return len(re.match(rb"[^\s,;&]*", value)[0])  # type: ignore[index]  # it always matches
     words = [word.lower() for word in re.split(rb"[ ,]+", found[0])]
     good = (
-        words[0] not in _NOT_NAMES
+        words[0] not in (_NOT_NAMES if vague else _NOT_GIVEN)
         and not (vague and any(word in _NEVER_NAMES for word in words))
         and (len(words) > 1 or not vague)
     )
@@ -323,7 +341,7 @@ def _look(check: Callable[[bytes], bool]) -> Callable[[bytes, bool, bool], int]:
 
 
 def _date(value: bytes, _quoted: bool, _vague: bool) -> int:
-    found = _DATE_VALUE.match(value)
+    found = DATE.match(value)
     return len(found[0].rstrip()) if found and checks.birth_date(found[0]) else 0
 
 
@@ -360,7 +378,7 @@ def _secret(value: bytes, quoted: bool, _vague: bool) -> int:
 def _token_value(value: bytes, _quoted: bool, _vague: bool) -> int:
     if SCHEME.fullmatch(value + b" x"[:1]) or re.fullmatch(rb"(?i:bearer|basic|digest|token|apikey)", value):
         return len(value)
-    return len(value) if len(value) >= 6 and not empty(value) and not value.isdigit() else 0
+    return len(value) if len(value) >= 6 and not empty(value) and (len(value) >= 20 or not value.isdigit()) else 0
 
 
 LOOKS: dict[str, Callable[[bytes, bool, bool], int]] = {

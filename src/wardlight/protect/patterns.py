@@ -46,8 +46,9 @@ _TITLES = (
     r"patient(?:e|in|en)?|paciente|paziente|mr|mrs|ms|miss|mx|dr|prof|herrn?|frau|mme|madame|monsieur|señora?|sra?|signora?|sig|"
     r"mother|father|wife|husband|spouse|daughter|son|brother|sister|guardian|next of kin|carer|named|name is|called"
 )
+_PARTICLES = r"das|do|af|av|van|von|de|der|den|del|della|la|le|du|da|di|dos|zu|el|al|bin|ter"
 _PHONES = (
-    r"phone|telephone|tel|mobile|cell|fax|sms|call|called|calling|callback|text|texted|dial|dialled|dialed|ring|reached|handy|telefon|"
+    r"phone|phoned|phones|telephone|tel|mobile|cell|voice ?mail|message|contact|contacted|reach|fax|sms|call|called|calling|callback|text|texted|dial|dialled|dialed|ring|reached|handy|telefon|"
     r"telefonnummer|rückruf|téléphone|teléfono|whatsapp|number"
 )
 _NUMBERED = r"ssn|social security|nhs|mrn|medical record|hospital number|chart number|credit card|card|iban|patient id|patient number|patient no"  # noqa: E501 -- a list of words
@@ -68,20 +69,24 @@ GROUPS: dict[str, str] = {
     "private_key": r"-----BEGIN (?:[A-Z]{2,9} ){0,3}PRIVATE KEY",
     "jwt": r"\beyJ[A-Za-z0-9_-]{8}",
     "url_password": r"://[^\s:/?#@\"'<>\x00]{0,64}:",
+    "human": (
+        r"\b(?i:name|address)\\{0,3}\"[ \t]{0,2}:[ \t]{0,2}\[?[ \t]{0,2}\{[ \t]{0,2}(?:\\{0,3}\"use\\{0,3}\"[ \t]{0,2}:[ \t]{0,2}"
+        r"\\{0,3}\"\w{2,12}\\{0,3}\",[ \t]{0,2})?\\{0,3}\"text\\{0,3}\"[ \t]{0,2}:[ \t]{0,2}\\{0,3}\"[^\x00]"
+    ),
     "field": (
         rf"(?i:{_FIELDS})(?:\\{{0,3}}[\"']\]?[ \t]{{0,2}}(?:=>|[:=])|[ \t]{{0,2}}(?:=>|:=|==|[:=])|\)=\(|>| value=|"
         r"[ \t](?i:i?like)[ \t])[ \t]{0,2}"
         r"(?:\\{0,3}[\"'](?:[^\[\x00]|\[[^a-z\x00])|[^\[\"'\\\x00]|\[[^a-z\x00])"
     ),
     "bearer": r"\b(?i:bearer|basic) [A-Za-z0-9]",
-    "token": rf"\b(?:{'|'.join(map(re.escape, TOKEN_PREFIXES))})[A-Za-z0-9]",
+    "token": rf"\b(?:{'|'.join(map(re.escape, TOKEN_PREFIXES))})[A-Za-z0-9_-]",
     "email": r"(?:@|%40)[\pL0-9]",
     "birth_date": rf"\b(?i:{_BORN})\b[^\x00]",
     "numbered": rf"\b(?i:{_NUMBERED})\b[^\x00]",
     "said": rf"\b(?i:{_SAID}) ",
     "called": rf"\b(?i:{_PHONES})\b[^\x00]",
     "patient": r"\b(?i:patients?)(?:/| ?#| )[A-Za-z]{0,8}-?\d",
-    "person": rf"\b(?i:{_TITLES})\.?:?(?: named?)? \p{{Lu}}",
+    "person": rf"\b(?i:{_TITLES})\.?:?(?: named?)? (?:(?:Dr|Mrs?|Ms|Miss|Prof)\.? )?(?:(?:{_PARTICLES}) ){{0,3}}\p{{Lu}}",
     "ssn": r"\b\d{3}-\d{2}-\d{4}\b",
     "three_three_four": (
         r"(?:\b(?:1|001|\+1)[ .-])?(?:\(\d{3}\)[ -]?\d{3}[ .-]\d{4}|\b\d{3}(?:-\d{3}-|\.\d{3}\.| \d{3} |-\d{3}\.)\d{4})(?:x\d{1,6})?\b"
