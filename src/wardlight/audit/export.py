@@ -28,7 +28,8 @@ COLUMNS = (
 )  # fmt: skip
 """Of the CSV; `docs/audit.md` says what each means."""
 
-_ACTS = ("=", "+", "-", "@", "\t", "\r")
+_ACTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Beginnings of formulas, those of full width too; spreadsheets skip blanks before them."""
 _CHUNK = 64 * 1024
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip knows: equal answers are equal files."""
@@ -61,7 +62,7 @@ def defused(cell: str) -> str:
     >>> defused("=HYPERLINK(1)"), defused("10.0.0.1")
     ("'=HYPERLINK(1)", '10.0.0.1')
     """
-    return f"'{cell}" if cell.startswith(_ACTS) else cell
+    return f"'{cell}" if cell[:1] in ("\t", "\r") or cell.lstrip().startswith(_ACTS) else cell
 
 
 def as_csv(entries: Entries) -> Iterator[bytes]:
