@@ -1,5 +1,8 @@
 // What every page has: times in the reader's zone with UTC at hand, and keys.
 
+// Made once: thousands of times may come at once.
+const dayOf = new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit" });
+const timeOf = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const name = Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
 const zoneButton = document.getElementById("zone");
 const dialog = document.getElementById("keys");
@@ -15,11 +18,10 @@ function store(key, value) {
 
 /** Write a moment as its place asks: "exact" to the millisecond, "minute", else short: without the day if it is today. */
 function written(at, form) {
-  const day = at.toLocaleDateString("en-CA");
-  const time = at.toLocaleTimeString("en-GB", { hourCycle: "h23" });
+  const [day, time] = [dayOf.format(at), timeOf.format(at)];
   if (form === "exact") return `${day} ${time}.${String(at.getMilliseconds()).padStart(3, "0")}`;
   if (form === "minute") return `${day} ${time.slice(0, 5)}`;
-  return at.toDateString() === new Date().toDateString() ? time : `${day} ${time.slice(0, 5)}`;
+  return day === dayOf.format(new Date()) ? time : `${day} ${time.slice(0, 5)}`;
 }
 
 function setTime(time) {
@@ -28,7 +30,7 @@ function setTime(time) {
   time.dataset.utc ??= time.textContent;
   const text = local ? written(at, time.dataset.form) : time.dataset.utc;
   if (time.textContent !== text) time.textContent = text;
-  time.title = local ? `${at.toISOString()} (UTC)` : `${at.toLocaleString()} (${name})`;
+  time.title = local ? `${at.toISOString()} (UTC)` : `${dayOf.format(at)} ${timeOf.format(at)} (${name})`;
 }
 
 function setTimes(root) {
@@ -58,7 +60,11 @@ zoneButton.addEventListener("click", turn);
 show();
 new MutationObserver((changes) => {
   for (const change of changes) {
-    for (const node of change.addedNodes) if (node.nodeType === Node.ELEMENT_NODE) setTimes(node.parentNode ?? node);
+    for (const node of change.addedNodes) {
+      if (node.nodeType !== Node.ELEMENT_NODE) continue;
+      if (node.matches("time[datetime]")) setTime(node);
+      setTimes(node);
+    }
   }
 }).observe(document.querySelector("main"), { childList: true, subtree: true });
 
