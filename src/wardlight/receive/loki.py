@@ -92,7 +92,7 @@ def decode_json(payload: bytes, settings: Receive, now_ns: int) -> Decoding:
     """Decode a push in JSON; raises BadInput with the position."""
     try:
         push = msgspec.json.decode(payload, type=_Push)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"not a Loki push in JSON: {error}") from None
     entries = [entry for stream in push.streams for entry in stream.values]
     if not entries:

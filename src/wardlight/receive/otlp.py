@@ -107,7 +107,7 @@ def decode_json(payload: bytes, settings: Receive, now_ns: int) -> Decoding:
     """Decode a request in OTLP's JSON encoding; raises BadInput with the position."""
     try:
         request = msgspec.json.decode(payload, type=_Request)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"not an OTLP logs request in JSON: {error}") from None
     try:
         rows = [_plain_resource_logs(item) for item in request.resource_logs]
