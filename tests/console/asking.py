@@ -75,16 +75,16 @@ class Pages:
         assert answer.status_code == status, answer.text
         return answer.text
 
-    def add(self, *bodies: str, kind: str = "application", ago: float = 60, **attributes: str) -> None:
-        """Keep lines, the last of them `ago` seconds ago and a millisecond apart."""
+    def add(
+        self, *bodies: str, kind: str = "application", ago: float = 60, step: int = 1_000_000, **attributes: str
+    ) -> None:
+        """Keep lines, the last of them `ago` seconds ago and `step` nanoseconds apart."""
         user, patient = attributes.pop("user_id", ""), attributes.pop("health_patient_id", "")
         level = attributes.pop("level", "error" if kind == "error" else "info")
         service = attributes.pop("service_name", "clinic")
         trace = bytes.fromhex(attributes.pop("trace_id", "00" * 16))
-        first = NOW - int(ago * SECOND) - (len(bodies) - 1) * 1_000_000
-        rows = batch(
-            *bodies, kind=kind, ts=first, step=1_000_000, service_name=service, kind_=kind, level=level
-        ).to_pylist()
+        first = NOW - int(ago * SECOND) - (len(bodies) - 1) * step
+        rows = batch(*bodies, kind=kind, ts=first, step=step, service_name=service, kind_=kind, level=level).to_pylist()
         for row in rows:
             row["stream"] = row["stream"].replace('"kind_"', '"kind"')
             row |= {"user_id": user, "patient_id": patient, "trace_id": trace, "attributes": list(attributes.items())}

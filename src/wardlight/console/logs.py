@@ -48,6 +48,8 @@ from wardlight.query.parse import parse
 
 PAGE = 80
 """Lines of a page; more are loaded on demand."""
+MORE = 400
+"""Lines that are loaded at once."""
 SCROLLED = 5000
 """Lines that a page is scrolled through with JavaScript."""
 AROUND = 10
@@ -56,8 +58,8 @@ _BARS = 60
 _CURVES = 50
 _CHIPS = (("kind", 4), ("level", 8), ("service_name", 12))
 _SAME_MOMENT = 100
-_HEAVIEST = 120_000
-"""Bytes of the lines of a page, about."""
+_HEAVIEST = 1500
+"""Bytes of a line in a list, about, on average."""
 _FAR = (3600 * SECOND, 30 * 86_400 * SECOND)
 """How far the lines around one are looked for, at first and then."""
 _Id = Annotated[int, Path(ge=1, lt=2**63)]
@@ -112,7 +114,7 @@ def router(desk: LogDesk) -> APIRouter:
 
     @routes.get("/logs/more")
     def more(request: Request) -> HTMLResponse:
-        rows, further = pages.older(Asking(desk.queries, request), request.query_params)
+        rows, further = pages.older(Asking(desk.queries, request), request.query_params, MORE)
         return HTMLResponse(templates.get_template("log_rows.html").render(rows=rows, more=further), headers=HEADERS)
 
     @routes.get("/logs/line")
@@ -201,7 +203,7 @@ class _Answers:
             found.problem = error
         return found
 
-    def older(self, asking: Asking, given: Mapping[str, str]) -> tuple[list[Row], str]:
+    def older(self, asking: Asking, given: Mapping[str, str], most: int = PAGE) -> tuple[list[Row], str]:
         """List lines from the newest of a span on, and say how to ask for more.
 
         Many lines may be of one moment: `skip` is how many of the span's last moment were shown already.
@@ -209,19 +211,19 @@ class _Answers:
         asked, query = span(given, self._queries.now_ns()), given.get("query", "")
         _log_query(query)
         skip = _number(given.get("skip", ""))
-        found = self._ordered(asking, query, asked, skip)
+        found = self._ordered(asking, query, asked, skip, most)
         rows = [row(entry) for entry in found]
         weights = accumulate(it.weight for it in rows)
-        rows = [it for it, weight in zip(rows, weights, strict=True) if weight < _HEAVIEST] or rows[:1]
-        if len(rows) == len(found) < PAGE:
+        rows = [it for it, weight in zip(rows, weights, strict=True) if weight < most * _HEAVIEST] or rows[:1]
+        if len(rows) == len(found) < most:
             return rows, ""
         last = rows[-1].ts
         same = sum(it.ts == last for it in rows) + (skip if last == asked.end - 1 else 0)
         wish = {"query": query, "start": written(asked.start), "end": str(last + 1), "skip": same}
         return rows, f"/logs/more?{urlencode(wish)}"
 
-    def _ordered(self, asking: Asking, query: str, asked: Span, skip: int) -> list[Entry]:
-        """List a page of lines in an order that doesn't depend on where a page ends."""
+    def _ordered(self, asking: Asking, query: str, asked: Span, skip: int, most: int) -> list[Entry]:
+        """List at most so many lines in an order that doesn't depend on where a page ends."""
 
         def moment_of(at: int) -> list[Entry]:
             found = asking.lines(query, at, at + 1, self._queries.settings.max_entries)
@@ -229,14 +231,13 @@ class _Answers:
 
         before = asked.end - 1 if skip else asked.end
         found = moment_of(before)[skip:] if skip else []
-        if len(found) < PAGE:
-            most = PAGE - len(found)
-            older = asking.lines(query, asked.start, before, most)
-            if len(older) == most:
+        if (lacking := most - len(found)) > 0:
+            older = asking.lines(query, asked.start, before, lacking)
+            if len(older) == lacking:
                 last = older[-1].ts
                 older = [it for it in older if it.ts > last] + moment_of(last)
             found += older
-        return found[:PAGE]
+        return found[:most]
 
     def line(self, asking: Asking, given: Mapping[str, str], *, around: bool) -> dict[str, object]:
         """Find a line's details, and on demand the lines around it in its stream."""
