@@ -34,7 +34,7 @@ Connect provider (settings `access.oidc_…`). The browser has a cookie, the ses
 other roles or a disabled account. What a page does by itself, with `renewed` among its parameters, keeps no session awake.
 
 Machines send a token: `Authorization: Bearer wl_…`, or HTTP Basic with the token as password. An administrator makes it at
-`/settings/tokens`, or with `wardlight token create`. A token that is wrong, has ended or was revoked is answered with 401,
+`/settings/tokens`, or with `wardlight tokens create`. A token that is wrong, has ended or was revoked is answered with 401,
 without saying which.
 
 The owner of the data directory is known by the key in `server.json`, which the command line uses. With

@@ -6,19 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import anyio
-
 from wardlight import console
 from wardlight.access.access import Access
 from wardlight.access.book import Deed
 from wardlight.access.oidc import Provider
 from wardlight.api import access as access_api
 from wardlight.api.gate import House, Known
+from wardlight.looking import looking
 from wardlight.receive.own import OwnLog
 from wardlight.server.ground import Ground, Wing
+from wardlight.server.noticed import Noticed
 from wardlight.server.trail import Audit
 
-_FLUSH_SECONDS = 60
+_TIDY_SECONDS = 60.0
 FIRST = "first-sign-in"
 """The file of the first administrator's one-time link, until somebody has joined."""
 
@@ -45,13 +45,15 @@ def build(ground: Ground, audited: Audit, log: OwnLog, *, open_: bool) -> Entran
     access = Access(ground.state, clock, settings, told)
     ground.opened.callback(access.close)
 
+    def tidy() -> None:
+        """Write down when tokens were last used; tell what the command line has changed."""
+        access.tokens.flush()
+        access.pass_on()
+
     @asynccontextmanager
-    async def flushing() -> AsyncIterator[None]:
-        await anyio.to_thread.run_sync(access.pass_on)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_flush, access)
+    async def tidying() -> AsyncIterator[None]:
+        async with looking(tidy, lambda: _TIDY_SECONDS, "telling who gets in"):
             yield
-            tasks.cancel_scope.cancel()
 
     provider = Provider(settings, url, clock) if settings.oidc_issuer else None
     routers = [
@@ -63,15 +65,7 @@ def build(ground: Ground, audited: Audit, log: OwnLog, *, open_: bool) -> Entran
     ]
     known = Known(None if open_ else access, ground.running.key)
     house = House(known=known, page=console.refused, registry=ground.registry)
-    return Entrance(house=house, wing=Wing(routers=routers, running=[flushing]))
-
-
-async def _flush(access: Access) -> None:
-    """Write down now and then when tokens were last used; tell what the command line has changed."""
-    while True:
-        await anyio.sleep(_FLUSH_SECONDS)
-        await anyio.to_thread.run_sync(access.tokens.flush)
-        await anyio.to_thread.run_sync(access.pass_on)
+    return Entrance(house=house, wing=Wing(routers=routers, running=[tidying, Noticed(ground, audited.deeds).running]))
 
 
 def _failure(deed: Deed) -> dict[str, str]:
