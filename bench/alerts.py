@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -108,7 +109,7 @@ def row(name: str, measured: Sequence[dict[str, float]]) -> dict[str, Any]:
         seconds = sorted(one[part] for one in measured if part in one)
         if seconds:
             line[f"{part}_p50"] = statistics.median(seconds)
-            line[f"{part}_p95"] = seconds[min(len(seconds) - 1, int(len(seconds) * 0.95))]
+            line[f"{part}_p95"] = seconds[math.ceil(len(seconds) * 0.95) - 1]
     return line
 
 
