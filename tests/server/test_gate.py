@@ -113,6 +113,14 @@ def test_a_session_does_nothing_for_another_site(house: Closed, elsewhere: dict[
     assert (answer.status_code, "another site" in answer.text) == (403, True)
 
 
+def test_a_form_of_our_own_page_is_taken_though_it_tells_no_origin(house: Closed) -> None:
+    session = {"Cookie": house.session(Role.SUPPORT)["Cookie"]}
+    headers = session | {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
+    assert house.client.post("/incidents/1/acknowledge", headers=headers, data={"note": "x"}).status_code == 404
+    strange = session | {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
+    assert house.client.post("/incidents/1/acknowledge", headers=strange, data={"note": "x"}).status_code == 403
+
+
 def test_nobody_is_signed_in_by_another_site(house: Closed) -> None:
     answer = house.client.post("/sign-in", headers={"Origin": "https://evil.example"}, data={"name": "eve"})
     assert answer.status_code == 403

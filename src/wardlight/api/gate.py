@@ -215,7 +215,9 @@ def _wants_a_page(request: HTTPConnection) -> bool:
 def _must_be_from_here(request: HTTPConnection, *, surely: bool) -> None:
     """Refuse what another site sends by a browser; `surely`: also what doesn't say where it comes from."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    # Our pages tell no referrer, so a browser calls the origin of their forms "null"; Sec-Fetch-Site says whose they are.
+    ours = origin == "null" and site == "same-origin"
+    elsewhere = origin is not None and not ours and urlsplit(origin).netloc != request.headers.get("host")
     if elsewhere or site not in (None, "same-origin", "none") or (surely and origin is None and site is None):
         raise Denied("this comes from another site")
 
