@@ -92,11 +92,7 @@ def signed_in(request: pytest.FixtureRequest, chromium: Browser, house: Installa
     for name in ("password", "again"):
         visit.page.fill(f"input[name={name}]", password)
     visit.page.click("main button")
-    visit.page.goto("/sign-in")
-    visit.page.fill("input[name=name]", f"one-{role}")
-    visit.page.fill("input[name=password]", password)
-    visit.page.click("main button")
-    visit.page.wait_for_url(house.server + "/")
+    visit.page.wait_for_url("**/account")
     state = visit.page.context.storage_state()
     visit.page.context.close()
     return role, state
