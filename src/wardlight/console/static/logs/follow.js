@@ -1,21 +1,26 @@
 // New lines as they come, on top; a lost connection says so, and is opened again.
 
+import { chunks, count } from "./rows.js";
+
 const answer = document.getElementById("answer");
 const rows = document.getElementById("rows");
 const button = document.getElementById("follow");
 const says = document.getElementById("tailing");
 const asked = new URLSearchParams(answer.dataset.asked);
 const most = Number(answer.dataset.most);
+const FULL = 150;
 let events = null;
 let since = answer.dataset.until;
 let lost = 0;
 
 function put(text) {
-  const fresh = new DOMParser().parseFromString(text, "text/html").querySelectorAll("li");
+  const fresh = [...new DOMParser().parseFromString(text, "text/html").querySelectorAll("li.row")];
   if (!fresh.length) return;
   document.getElementById("none")?.remove();
-  rows.prepend(...fresh);
-  while (rows.children.length > most) rows.lastElementChild.remove();
+  const newest = rows.firstElementChild;
+  if (newest.children.length < FULL) newest.prepend(...fresh);
+  else rows.prepend(...chunks(fresh));
+  while (count() > most) rows.lastElementChild.remove();
 }
 
 function say() {

@@ -3,6 +3,7 @@
 const answer = document.getElementById("answer");
 const rows = document.getElementById("rows");
 const most = Number(answer.dataset.most);
+const CHUNK = 100;
 const query = new URLSearchParams(answer.dataset.asked).get("query");
 
 async function ask(address) {
@@ -26,13 +27,31 @@ async function open(details) {
   }
 }
 
+export function count() {
+  return rows.querySelectorAll(".row").length;
+}
+
+/** Make lists of a hundred lines: what is out of sight is then skipped list by list, not line by line. */
+export function chunks(items) {
+  const lists = [];
+  for (let at = 0; at < items.length; at += CHUNK) {
+    const list = document.createElement("ol");
+    list.className = "rows";
+    list.append(...items.slice(at, at + CHUNK));
+    lists.push(list);
+  }
+  return lists;
+}
+
 async function older(item) {
   const link = item.querySelector("a");
-  if (item.dataset.asked || rows.children.length >= most) return;
+  if (item.dataset.asked || count() >= most) return;
   item.dataset.asked = "yes";
   link.textContent = "Loading older lines …";
   try {
-    item.replaceWith(...(await ask(link.href)).querySelectorAll("li"));
+    const found = [...(await ask(link.href)).querySelectorAll("li.row, li.further")];
+    item.remove();
+    rows.append(...chunks(found));
     watch();
   } catch (error) {
     delete item.dataset.asked;
@@ -48,7 +67,7 @@ function watch() {
   watcher.disconnect();
   const item = rows.querySelector(".further");
   if (!item) return;
-  if (rows.children.length < most) watcher.observe(item);
+  if (count() < most) watcher.observe(item);
   else item.querySelector("a").replaceWith(`These are ${most} lines: narrow the time to see older ones.`);
 }
 
