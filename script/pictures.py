@@ -15,6 +15,8 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 WIDTH, HEIGHT = 1280, 900
 AWAITED = "DatabaseDown"
+SETTLED = 15
+"""Seconds until all parts have noticed."""
 
 
 def main() -> None:
@@ -37,6 +39,7 @@ def main() -> None:
                 taken(page, f"/dashboards/wardlight-performance?from=now-{minutes:.0f}m&to=now", "dashboard.png")
                 demo.wardlight("demo", "break", "database-stopped")
                 incident = noticed(demo.server)
+                time.sleep(SETTLED)
                 taken(page, f"/incidents/{incident}", "incident.png")
                 taken(page, "/", "console.png")
         finally:
@@ -65,4 +68,5 @@ def taken(page: Page, path: str, name: str) -> None:
     page.screenshot(path=DOCS / name)
 
 
-main()
+if __name__ == "__main__":
+    main()
