@@ -42,9 +42,8 @@ def test_no_dependency_has_a_known_hole() -> None:
         pytest.skip("the index of known holes doesn't answer in time")
     if not done.stdout.strip():
         pytest.skip(f"the index of known holes doesn't answer: {done.stderr.strip().splitlines()[-1][:200]}")
-    holes = [
-        f"{one['name']} {one['version']}: {hole['id']}"
-        for one in json.loads(done.stdout)["dependencies"]
-        for hole in one.get("vulns", ())
-    ]
+    looked_at = [one for one in json.loads(done.stdout)["dependencies"] if "skip_reason" not in one]
+    if not looked_at:
+        pytest.skip("the index that answers here knows no holes: it audited none of our dependencies")
+    holes = [f"{one['name']} {one['version']}: {hole['id']}" for one in looked_at for hole in one["vulns"]]
     assert holes == []
