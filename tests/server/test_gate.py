@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
 from tests.server.closed import HERE, Closed, closed
 
 from wardlight.access.roles import Role
@@ -171,6 +172,18 @@ def test_a_page_that_renews_itself_keeps_no_session_awake(house: Closed) -> None
     for path, status in (("/incidents", 200), ("/console/live", 200), ("/oncall?renewed=1", 200), ("/incidents", 401)):
         assert house.client.get(path, headers=headers).status_code == status, path
         house.clock.advance(6 * 60)
+
+
+def test_an_answer_that_goes_on_ends_with_the_session(house: Closed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wardlight.api.gate._LOOK_SECONDS", 0.05)
+    headers = house.session(Role.SUPPORT)
+    secret = headers["Cookie"].partition("=")[2]
+    address = 'ws://127.0.0.1:8480/loki/api/v1/tail?query={app="x"}'
+    with house.client.websocket_connect(address, headers=headers) as socket:
+        house.access.signing.sign_out(secret)
+        with pytest.raises(WebSocketDisconnect) as gone:
+            socket.receive_text()
+    assert gone.value.code == 1008
 
 
 def test_who_acts_is_who_has_signed_in_whatever_is_written(house: Closed) -> None:

@@ -7,10 +7,12 @@ are led to sign in. 403 when somebody is known and may not, and for what another
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
@@ -19,14 +21,14 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from wardlight.access import cookie
 from wardlight.access.access import Access
 from wardlight.access.principal import ASKING, OPEN, Principal
 from wardlight.access.roles import Right
-from wardlight.access.table import GRPC, Need
+from wardlight.access.table import GRPC
 from wardlight.api.headers import safe
 from wardlight.api.ways import WEBSOCKET, Nowhere, Way, Ways
 from wardlight.problems import Denied, NotFound, Problem, Unauthenticated
@@ -36,7 +38,13 @@ SIGN_IN = "/sign-in"
 RENEWED = "renewed"
 """A parameter of requests that a page makes by itself: they don't keep a session awake."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_BY_ITSELF = frozenset({"GET /console/live", "GET /logs/tail", "WS /loki/api/v1/tail"})
+_LASTING = frozenset({"GET /console/live", "GET /logs/tail", "WS /loki/api/v1/tail"})
+"""Answers that go on until somebody hangs up, or may no longer: a session that ends, ends them too."""
+_LOOK_SECONDS = 15.0
+_ENDS: dict[str, Message] = {
+    "http": {"type": "http.response.body", "body": b"", "more_body": False},
+    "websocket": {"type": "websocket.close", "code": 1008},
+}
 _NOT_FOR_YOU = "this is not for your role"
 _NOT_KNOWN = "sign in first, or send a token that is valid"
 
@@ -134,14 +142,17 @@ class Gate:
         send = safe(scope, send)
         request = HTTPConnection(scope)
         try:
-            await self._look(request)
+            way = await self._look(request)
         except Problem as problem:
             self._refused.labels(problem.status).inc()
             await _answer(request, self._refusal(request, problem), receive, send)
             return
-        await self._app(scope, receive, send)
+        if way.name in _LASTING and self._known.closed:
+            await self._as_long_as_known(request, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
-    async def _look(self, request: HTTPConnection) -> None:
+    async def _look(self, request: HTTPConnection) -> Way:
         """Find out who asks for what, and whether they may. Raises a problem when they may not."""
         scope = request.scope
         method = scope["method"] if scope["type"] == "http" else WEBSOCKET
@@ -153,11 +164,32 @@ class Gate:
             raise _NotAllowed(way.allowed) if way.allowed else NotFound("there is no such page")
         if method not in _SAFE:
             _must_be_from_here(request, surely=asker is not None and asker.way == "session")
-        need = way.need or Need(frozenset((Right.OWN,)))
-        if not need.met(asker):
+        if way.need is None or not way.need.met(asker):
             raise Unauthenticated(_NOT_KNOWN) if asker is None else Denied(_NOT_FOR_YOU)
         scope["wardlight.principal"] = asker
         ASKING.set(asker)
+        return way
+
+    async def _as_long_as_known(self, request: HTTPConnection, receive: Receive, send: Send) -> None:
+        """Let an answer go on until whoever asked is known no more."""
+        answering = asyncio.ensure_future(self._app(request.scope, receive, send))
+        try:
+            while not (await asyncio.wait({answering}, timeout=_LOOK_SECONDS))[0]:
+                if not await self._still_known(request):
+                    answering.cancel()
+                    await asyncio.gather(answering, return_exceptions=True)
+                    with suppress(RuntimeError):
+                        await send(_ENDS[request.scope["type"]])
+                    return
+            await answering
+        finally:
+            answering.cancel()
+
+    async def _still_known(self, request: HTTPConnection) -> bool:
+        try:
+            return await self._known.by(request, active=False) is not None
+        except Unauthenticated:
+            return False
 
     def _refusal(self, request: HTTPConnection, problem: Problem) -> Response:
         """Write why not, for whoever asks."""
@@ -199,8 +231,15 @@ def _token(given: str) -> str:
 
 
 def _is_active(way: Way | Nowhere, request: HTTPConnection) -> bool:
-    """Whether a person has done something, rather than a page that renews itself."""
-    return isinstance(way, Way) and way.name not in _BY_ITSELF and RENEWED not in request.query_params
+    """Whether a person has done something, rather than a page that renews itself (Fetch Metadata, Sec-Fetch-User)."""
+    return (
+        isinstance(way, Way)
+        and way.name not in _LASTING
+        and not (
+            RENEWED in request.query_params
+            or (request.headers.get("sec-fetch-mode") == "navigate" and "sec-fetch-user" not in request.headers)
+        )
+    )
 
 
 def _wants_a_page(request: HTTPConnection) -> bool:
