@@ -107,7 +107,8 @@ class Tags(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("script", "img", "iframe", "style") or any(
+        ours = (dict(attrs).get("src") or "").startswith("/console/static/")
+        if (tag in ("script", "img", "iframe", "style") and not ours) or any(
             name.startswith("on") or name == "style" for name, _ in attrs
         ):
             self.acting.append(tag)

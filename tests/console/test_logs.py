@@ -220,7 +220,7 @@ def test_keeping_again_under_the_same_name_replaces(logs: Pages) -> None:
 )
 def test_what_cannot_be_kept_is_said_on_the_page(logs: Pages, given: dict[str, str]) -> None:
     answer = logs.client.post("/logs/saved", data=given)
-    assert answer.status_code == 1700
+    assert answer.status_code == 400
     assert 'role="alert"' in answer.text
 
 
