@@ -1,7 +1,9 @@
-"""The console: what people see, rendered here: an overview that is renewed every two seconds, and the audit trail.
+"""The console: what people see, rendered here: an overview that renews itself, and a page for each thing that is asked.
 
 `prometheus` asks, `snapshot` orders, `verdict` judges, `overview` gathers, `words` writes, `pages` serves; `audit` is
 the page of the audit trail, `incidents` those of incidents, `oncall`, `maintenance` and `heartbeats` what they say;
+`logs`, `users`, `security` and `errors` ask the logs in the reader's sight (`asking`); `settings` is what is in force;
+`live` tells open pages what is new;
 `forms` reads what people write into them; `signin`, `account` and `admitting` are about who gets in.
 """
 
