@@ -6,7 +6,10 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import NamedTuple
+
+import re2
 
 from wardlight.protect import checks, hl7, looks
 from wardlight.protect.extent import value_at
@@ -43,6 +46,8 @@ _SAME = bytes(range(256))
 """Matches that differ only in figures after the first are of one pattern, unless it's the administrator's."""
 
 Found = list[tuple[int, int, str]]
+Way = tuple[Callable[[Place], Found], int]
+_ANYWHERE = re2._re2.RE2.Anchor.UNANCHORED  # noqa: SLF001
 
 _NOTHING: Found = []
 _SQUEEZE = re.compile(rb"[_. -]")
@@ -68,39 +73,44 @@ class Finder:
     def __init__(self, mrn_patterns: Iterable[str] = ()) -> None:
         own = tuple(mrn_patterns)
         grouped, plain = alternation(own)
-        self._search = plain.search
+        # What stands around this call in the module re2 costs twice as much as the search.
+        self._match = plain._regexp.Match  # noqa: SLF001
         self._shape = _SAME if own else _FIGURES
         self._grouped = grouped
-        self._ways: dict[tuple[int, bytes], str] = {}
+        self._ways: dict[tuple[int, bytes], Way] = {}
 
     def find(self, text: bytes) -> list[Finding]:
         """Return what is in a text, in its order and without overlaps; a zero byte ends a value."""
-        found: list[Finding] = []
+        found: Found = []
         at = floor = 0
-        search = self._search
-        while (match := search(text, at)) is not None:
-            start, end = match.span()
-            limit = text.find(b"\0", start)
-            handler, again = _HANDLERS[self._way_of(text[start:end])]
-            here = handler(Place(text, start, end, floor, len(text) if limit < 0 else limit))
+        limit = -1
+        whole = len(text)
+        match, ways, figures = self._match, self._ways, self._shape
+        while True:
+            start, end = match(_ANYWHERE, text, at, whole)[0]
+            if start < 0:
+                return list(map(Finding._make, found))
+            if limit < start:
+                limit = text.find(b"\0", start)
+                limit = whole if limit < 0 else limit
+            matched = text[start:end]
+            shape = (matched[0], matched.translate(figures))
+            handler, again = ways.get(shape) or self._way_of(shape, matched)
+            here = handler(Place(text, start, end, floor, limit))
             if here:
-                found.extend(Finding(*one) for one in here)
+                found += here
                 at = floor = here[-1][1]
             else:
                 at = max(start + 1, end - again)
-        return found
 
-    def _way_of(self, matched: bytes) -> str:
+    def _way_of(self, shape: tuple[int, bytes], matched: bytes) -> Way:
         """Say which pattern matched; groups would tell, but cost several times the search."""
-        shape = (matched[0], matched.translate(self._shape))
-        name = self._ways.get(shape)
-        if name is None:
-            found = self._grouped.fullmatch(matched)
-            name = NAMES[found.lastindex] if found else "done"
-            if len(self._ways) >= _REMEMBERED:
-                self._ways.clear()
-            self._ways[shape] = name
-        return name
+        found = self._grouped.fullmatch(matched)
+        way = _HANDLERS[NAMES[found.lastindex] if found else "done"]
+        if len(self._ways) >= _REMEMBERED:
+            self._ways.clear()
+        self._ways[shape] = way
+        return way
 
 
 def _done(_place: Place) -> Found:
@@ -148,28 +158,47 @@ def _url_password(place: Place) -> Found:
     return [(place.end, found.end() - 1, "password")]
 
 
-def _field(place: Place) -> Found:
-    """A field with a telling name: its value, if that looks like one of the kind."""
-    separator = _SEPARATOR.search(place.matched)
+class _Named(NamedTuple):
+    """The name of a field and what stands between it and its value."""
+
+    key: bytes
+    squeezed: bytes
+    """Its letters only, small."""
+    separator: bytes
+    size: int
+    """Bytes of both."""
+    kind: str
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _named(matched: bytes) -> _Named | None:
+    separator = _SEPARATOR.search(matched)
     if separator is None:
-        return _NOTHING
-    key, at = place.matched[: separator.start()], place.start + separator.end()
-    if not looks.begins_word(place.text, place.start, key) or (
-        separator[0] == b">" and place.text[place.start - 1 : place.start] not in {b"<", b":"}
-    ):
-        return _NOTHING
+        return None
+    key, size = matched[: separator.start()], separator.end()
     squeezed = _SQUEEZE.sub(b"", key.decode().lower().encode())
     kind = _KINDS.get(squeezed, "")
-    if not kind:
-        return _NOTHING
     if kind in {"password", "token"} and separator[0].endswith(b"(") and not separator[0].startswith(b")"):
-        at -= 1
+        size -= 1  # the bracket is of the value
+    return _Named(key, squeezed, separator[0], size, kind) if kind else None
+
+
+def _field(place: Place) -> Found:
+    """A field with a telling name: its value, if that looks like one of the kind."""
+    named = _named(place.text[place.start : place.end])
+    if (
+        named is None
+        or not looks.begins_word(place.text, place.start, named.key)
+        or (named.separator == b">" and place.text[place.start - 1 : place.start] not in {b"<", b":"})
+    ):
+        return _NOTHING
+    kind, squeezed, at = named.kind, named.squeezed, place.start + named.size
     (start, end), quoted = value_at(place.text, at, place.limit, kind)
     if kind == "birth_date" and not quoted and (day := looks.DATE.match(place.text, at, place.limit)):
         end = day.end()
     length = looks.LOOKS["given" if squeezed in _LONE else kind](place.text[start:end], quoted, squeezed in _VAGUE)
     if not length or (
-        kind == "password" and separator[0].strip() == b":" and not quoted and place.text[start:end].isalpha()
+        kind == "password" and named.separator.strip() == b":" and not quoted and place.text[start:end].isalpha()
     ):
         return _NOTHING
     if kind in {"token", "password"} and (scheme := looks.SCHEME.match(place.text, start, place.limit)):
@@ -318,7 +347,7 @@ def _address(place: Place) -> Found:
     return [(place.start, looks.rest_of_address(place.text, place.end, place.limit), "address")]
 
 
-_HANDLERS: dict[str, tuple[Callable[[Place], Found], int]] = {
+_HANDLERS: dict[str, Way] = {
     "done": (_done, 0), "hl7": (_segment, 0), "private_key": (_private_key, 0), "jwt": (_jwt, 0), "url_password": (_url_password, 0),
     "human": (_human, 6), "field": (_field, 4), "bearer": (_bearer, 1), "token": (_token, 0), "email": (_email, 0), "birth_date": (_birth_date, 1),
     "numbered": (_numbered, 1), "said": (_said, 1), "called": (_called, 1), "patient": (_patient, 8), "person": (_person, 4),

@@ -9,6 +9,7 @@ from wardlight.protect import checks
 from wardlight.protect.kinds import ACTIONS
 
 _DONE = re.compile(rb"pseudo:[a-z_]{2,12}:k\d{1,4}:[A-Z2-7]{16}|\[(?:" + "|".join(ACTIONS).encode() + rb")\]")
+_DONE_BEGINS = (b"[", b"p")
 _EMPTY = re.compile(
     rb"(?i:null|none|nil|true|false|undefined|unknown|redacted|n/?a|empty|missing|yes|no|set|unset|optional|required|string|0)?|(?:[*x.#-]|\xe2\x80\xa2)*|<\w*>?|\$(?:\{\w*\}?|[A-Z_][A-Z0-9_]*|[a-z_]*)|%[sdv]|\{\w*\}?|\?"
 )
@@ -116,12 +117,12 @@ _NOT_STREETS = frozenset(
 
 def done(value: bytes) -> bool:
     """Whether a value has been replaced already."""
-    return _DONE.fullmatch(value.strip()) is not None
+    return (b"[" in value or b"pseudo" in value) and _DONE.fullmatch(value.strip()) is not None
 
 
 def done_at(text: bytes, at: int) -> int:
     """Where a replacement that begins here ends; 0 if there is none."""
-    found = _DONE.match(text, at)
+    found = _DONE.match(text, at) if text[at : at + 1] in _DONE_BEGINS else None
     return found.end() if found else 0
 
 

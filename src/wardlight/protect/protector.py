@@ -53,6 +53,7 @@ class Protector:
         self._known = known
         self._finder = Finder(settings.mrn_patterns)
         self.actions = actions_of(settings.actions)
+        self._masks = {kind: f"[{kind}]" for kind in self.actions}
         self._attribute_kinds = attribute_kinds(settings.attributes)
         self._columns = settings.columns
         if wrong := set(settings.columns) - {"user_id", "patient_id"}:
@@ -156,7 +157,7 @@ class Protector:
         """What stands where a value stood."""
         action = self.actions[kind]
         if action == "mask":
-            return f"[{kind}]"
+            return self._masks[kind]
         return self._keys.pseudonym(kind, value.decode("utf-8", "replace")) if action == "pseudonym" else ""
 
     def _attributes(self, column: pa.MapArray, audit: Mask, removed: list[Removed]) -> pa.MapArray:
