@@ -349,7 +349,8 @@ def _address(place: Place) -> Found:
 
 _HANDLERS: dict[str, Way] = {
     "done": (_done, 0), "hl7": (_segment, 0), "private_key": (_private_key, 0), "jwt": (_jwt, 0), "url_password": (_url_password, 0),
-    "human": (_human, 6), "field": (_field, 4), "bearer": (_bearer, 1), "token": (_token, 0), "email": (_email, 0), "birth_date": (_birth_date, 1),
+    "human": (_human, 6), "field": (_field, 4), "bearer": (_bearer, 1),
+    "token": (_token, 0), "email": (_email, 0), "birth_date": (_birth_date, 1),
     "numbered": (_numbered, 1), "said": (_said, 1), "called": (_called, 1), "patient": (_patient, 8), "person": (_person, 4),
     "ssn": (_checked("ssn", checks.ssn), 99), "three_three_four": (_three_three_four, 99), "phone": (_phone, 99),
     "card": (_checked("card", looks.card), 99), "iban": (_iban, 99), "address": (_address, 999), "custom": (_whole("mrn"), 0),

@@ -48,7 +48,8 @@ _TITLES = (
 )
 _PARTICLES = r"das|do|af|av|van|von|de|der|den|del|della|la|le|du|da|di|dos|zu|el|al|bin|ter"
 _PHONES = (
-    r"phone|phoned|phones|telephone|tel|mobile|cell|voice ?mail|message|contact|contacted|reach|fax|sms|call|called|calling|callback|text|texted|dial|dialled|dialed|ring|reached|handy|telefon|"
+    r"phone|phoned|phones|telephone|tel|mobile|cell|voice ?mail|message|contact|contacted|reach|fax|sms|"
+    r"call|called|calling|callback|text|texted|dial|dialled|dialed|ring|reached|handy|telefon|"
     r"telefonnummer|rückruf|téléphone|teléfono|whatsapp|number"
 )
 _NUMBERED = r"ssn|social security|nhs|mrn|medical record|hospital number|chart number|credit card|card|iban|patient id|patient number|patient no"  # noqa: E501 -- a list of words
