@@ -9,7 +9,8 @@ from wardlight.protect import looks
 _BARE = re.compile(rb"[^\s,;&\"'<>(){}\[\]|\x00]++")
 _WHOLE_TOKEN = re.compile(rb"[^\s,;&\"'<>\x00]++")
 _NEXT_FIELD = re.compile(
-    rb"'(?![A-Za-z\x80-\xff])|[,;|&\t\r\n\"<>\x00){}\]]|\.? [\w.-]{1,40}[=:]|(?<!\b[DMJS]r)(?<!\bMrs)(?<!\bMs)(?<!\bProf)(?<![ =:\"-][A-Z])\.\s|\\[nrt]"
+    rb"'(?![A-Za-z\x80-\xff])|[,;|&\t\r\n\"<>\x00){}\]]|\.? [\w.-]{1,40}[=:]|"
+    rb"(?<!\b[DMJS]r)(?<!\bMrs)(?<!\bMs)(?<!\bProf)(?<![ =:\"-][A-Z])\.\s|\\[nrt]"
 )
 _ADDRESS_END = re.compile(rb"[;|&\t\r\n\"'<>\x00){}\]]|[.,]? [\w.-]{1,40}[=:]|\.\s|\\[nrt]")
 _LONGEST = 160

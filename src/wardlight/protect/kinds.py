@@ -24,7 +24,7 @@ SECRETS = frozenset({"password", "token", "jwt", "private_key", "cookie"})
 FIELDS: dict[str, tuple[str, ...]] = {
     "name": (
         "patient name", "patient", "first name", "last name", "middle name", "full name", "given name", "family name",
-        "maiden name", "guarantor", "customer", "insured", "policyholder", "display name", "customer name", 
+        "maiden name", "guarantor", "customer", "insured", "policyholder", "display name", "customer name",
         "person name", "contact name", "holder name", "cardholder", "surname",
         "forename", "next of kin", "guardian", "emergency contact", "given", "family", "name", "vorname",
         "nachname", "prénom", "nombre", "apellido", "apellidos", "apellidos y nombre", "cognome",
