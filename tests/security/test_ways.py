@@ -58,3 +58,9 @@ def test_a_path_with_a_slash_too_many_is_not_led_to_another_host(house: TestClie
     for path in ("//evil.example/incidents/", "/incidents//evil.example/..", "//evil.example//"):
         answer = house.get(HERE + path, follow_redirects=False)
         assert "evil.example" not in urlsplit(answer.headers.get("location", "")).netloc
+
+
+def test_a_number_that_no_entry_can_have_is_not_found(house: TestClient) -> None:
+    for number in ("-1", str(2**64), str(10**30)):
+        assert house.get(f"/api/v1/audit/{number}/proof").status_code in (404, 422)
+        assert house.get(f"/fhir/AuditEvent/{number}").status_code in (404, 422)

@@ -252,7 +252,8 @@ class _Sql:
             if spans is not None:
                 yield self._any(self._within(name, span) for span in spans)
         if question.index is not None:
-            yield f"idx IN {self._bound(question.index, 'Array(UInt64)')}"
+            known = [index for index in question.index if 0 <= index < 2**64]  # others can't be asked for, nor be there
+            yield f"idx IN {self._bound(known, 'Array(UInt64)')}"
         if question.after is not None:
             yield self._older(question.after)
 
