@@ -92,7 +92,7 @@ async def test_the_second_is_told_who_was_first(client: AsyncClient) -> None:
     ("action", "body", "status"),
     [
         ("acknowledge", {"actor": ""}, 400),
-        ("acknowledge", {}, 422),
+        ("acknowledge", {}, 400),
         ("acknowledge", {"actor": "m", "source": "webhook"}, 422),
         ("note", {"actor": "m", "note": " "}, 400),
         ("note", {"actor": "m", "note": "x" * 10_001}, 400),
