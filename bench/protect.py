@@ -16,10 +16,10 @@ from prometheus_client import CollectorRegistry
 from protection import holdout, tuned
 from protection.lines import Line
 
+from wardlight.config import Protect
 from wardlight.protect.keys import Keys
 from wardlight.protect.known import Known
 from wardlight.protect.protector import Protector
-from wardlight.config import Protect
 from wardlight.records import Decoded
 
 PAGE = Path(__file__).parent.parent / "docs" / "protection.md"

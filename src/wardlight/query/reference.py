@@ -156,19 +156,23 @@ after it, at most 100,000 a query.
 _SIGHT = """
 ## What you may see
 
-Your roles decide it ([access](access.md)), for every question: lines, numbers, labels and their values, series, fields, statistics, volumes, patterns,
-tails. There is nothing to ask that shows more.
+Your roles decide it ([access](access.md)), for every question: lines, numbers, labels and their values, series, fields,
+statistics, volumes, patterns, tails. There is nothing to ask that shows more.
 
 - **Kinds** of records that you don't see are as if they weren't there.
-- **Patients are pseudonyms** for administrators, support and developers: `pseudo:mrn:k1:…`, as in protected texts, so that one patient is one pseudonym
-  everywhere. It stands in `health_patient_id`, `health_record_id` and other attributes that carry a patient's identifier, in labels of such names, and
-  wherever a record's own patient stands in its text or attributes; also in `user_id` where users are their own patients.
-- **Audit records** are shown to them by harmless attributes: who, from where, what was done to which kind of record, for which purpose, with which outcome.
-  Their text is made of those (`audit record.access Observation R success`); all other attributes and labels are pseudonyms.
-- All stages, filters, templates and orders work on what is shown: `|= "…"` finds in the masked text, `bytes_over_time` measures it, an error quotes it.
-- **To find a patient**, support and administrators filter by the identifier as senders write it: `| health_patient_id="943 476 5919"`. The records come
-  with the pseudonym. For developers it finds nothing. Anybody may filter by a pseudonym that they see, also one by an older key, or one that a text has for
-  the same number (`pseudo:nhs:…`). Only `=` finds; a label's name in the braces, `=~` and `|=` don't.
+- **Patients are pseudonyms** for administrators, support and developers: `pseudo:mrn:k1:…`, as in protected texts, so that one
+  patient is one pseudonym everywhere. It stands in `health_patient_id`, `health_record_id` and other attributes that carry a
+  patient's identifier, in labels of such names, and wherever a record's own patient stands in its text or attributes; also in
+  `user_id` where users are their own patients.
+- **Audit records** are shown to them by harmless attributes: who, from where, what was done to which kind of record, for which
+  purpose, with which outcome. Their text is made of those (`audit record.access Observation R success`); all other attributes
+  and labels are pseudonyms.
+- All stages, filters, templates and orders work on what is shown: `|= "…"` finds in the masked text, `bytes_over_time` measures
+  it, an error quotes it.
+- **To find a patient**, support and administrators filter by the identifier as senders write it: `| health_patient_id="943 476
+  5919"`. The records come with the pseudonym. For developers it finds nothing. Anybody may filter by a pseudonym that they see,
+  also one by an older key, or one that a text has for the same number (`pseudo:nhs:…`). Only `=` finds; a label's name in the
+  braces, `=~` and `|=` don't.
 - In faults of a query, its texts are left out.
 
 Looks at audit records are noted in the trail, masked or not.
