@@ -179,3 +179,32 @@ def test_whoever_follows_the_link_signs_in(data: Path) -> None:
     assert access.signing.sign_in("ann", GOOD, Visit("192.0.2.7")).person == "ann"
     state.close()
     assert " active " in output(data, "users list")
+
+
+QUESTIONS = ("logs 'sum(count_over_time({kind=~\".+\"}[1m]))'", "audit who 17", "deploy portal 7 --key a-run")
+
+
+@pytest.mark.parametrize("command", QUESTIONS)
+def test_the_owner_of_the_data_directory_asks_without_a_token(served: Path, command: str) -> None:
+    output(served, command)
+
+
+def test_elsewhere_a_token_says_who_asks(served: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "token").write_text(output(served, "tokens create reports query:auditor"))
+    asked = f"audit who 17 --url {load(served / 'wardlight.toml').server.address}"
+    assert run(elsewhere, f"{asked} --token @{tmp_path / 'token'}").exit_code == 0
+    assert run(elsewhere, asked).exit_code == 77
+    missing = run(elsewhere, f"{asked} --token @{tmp_path / 'none'}")
+    assert (missing.exit_code, "can't be read" in missing.stderr) == (78, True)
+
+
+def test_old_files_are_sent_by_a_token_that_may_send(served: Path, tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text('{"time": "2026-01-01T00:00:00Z", "message": "hello"}\n')
+    (tmp_path / "token").write_text(output(served, "tokens create archive send"))
+    url = load(served / "wardlight.toml").server.address
+    sent = (
+        f"ingest {tmp_path / 'app.log'} --state {tmp_path / 'state'} --url {url} --token @{tmp_path / 'token'} --json"
+    )
+    assert json.loads(output(tmp_path, sent))["accepted"] == 1

@@ -177,8 +177,9 @@ def wardlight(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_its_owner_reaches_it_and_trusts_its_certificate(served: Served) -> None:
     issue(served.directory)
-    done = wardlight(served.data, "store", "stats")
-    assert done.returncode == 0, done.stderr
+    for command in (("store", "stats"), ("logs", '{kind=~".+"}'), ("audit", "who", "17")):
+        done = wardlight(served.data, *command)
+        assert done.returncode == 0, done.stderr
 
 
 def test_its_owner_trusts_nobody_else_in_its_place(served: Served, tmp_path: Path) -> None:

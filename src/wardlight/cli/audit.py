@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 import httpx
 
+from wardlight.cli.reach import Reach, reaching
 from wardlight.problems import (
     BadInput,
     Busy,
@@ -45,7 +46,7 @@ def audit() -> None:
 def _shared(command: Command) -> Command:
     """Add the options of all questions."""
     for option in (
-        click.option("--url", default="http://127.0.0.1:8480", show_default=True, help="The server."),
+        reaching,
         click.option("--json", "as_json", is_flag=True, help="A JSON object an event."),
         click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Most events."),
         click.option("--until", default="", metavar="TIME", help="Up to this day or time; now if nothing is said."),
@@ -102,16 +103,16 @@ def break_glass(**options: Any) -> None:
     help="From this day or time on; in the PDF six years back if nothing is said.",
 )
 @click.option("--until", default="", metavar="TIME", help="Up to this day or time; now if nothing is said.")
-@click.option("--url", default="http://127.0.0.1:8480", show_default=True, help="The server.")
+@reaching
 def export(
-    *, patient: str, format_: str, proofs: bool, disclosures: bool, output: Path, since: str, until: str, url: str
+    *, patient: str, format_: str, proofs: bool, disclosures: bool, output: Path, since: str, until: str, reach: Reach
 ) -> None:
     """Write everything that is recorded of PATIENT to a file, to be handed over."""
     asked = {"patient": patient, "format": format_, "since": _since(since), "until": until}
     asked |= {name: "true" for name, wanted in (("proofs", proofs), ("disclosures", disclosures)) if wanted}
     written = output.with_name(f"{output.name}.part")
     try:
-        with _client(url) as client, client.stream("GET", _PATH, params=_said(asked)) as answer:
+        with reach.client(120.0) as client, client.stream("GET", _PATH, params=_said(asked)) as answer:
             if answer.status_code != 200:
                 answer.read()
                 raise _problem(answer)
@@ -120,16 +121,18 @@ def export(
                     file.write(part)
         written.replace(output)
     except httpx.TransportError as error:
-        raise Unavailable(f"the server at {url} doesn't answer, or stopped before all was told: {error}") from None
+        raise Unavailable(
+            f"the server at {reach.url} doesn't answer, or stopped before all was told: {error}"
+        ) from None
     finally:
         written.unlink(missing_ok=True)
     click.echo(f"{output}: {output.stat().st_size:,} bytes")
 
 
-def _ask(asked: Mapping[str, str], *, since: str, until: str, limit: int, as_json: bool, url: str) -> None:
+def _ask(asked: Mapping[str, str], *, since: str, until: str, limit: int, as_json: bool, reach: Reach) -> None:
     """Ask for all pages up to the limit, and print."""
     try:
-        with _client(url) as client:
+        with reach.client(120.0) as client:
             rows = _rows(client, _said({**asked, "since": _since(since), "until": until}), limit)
             if as_json:
                 for row in rows:
@@ -137,13 +140,9 @@ def _ask(asked: Mapping[str, str], *, since: str, until: str, limit: int, as_jso
             else:
                 _print(list(rows))
     except httpx.TransportError as error:
-        raise Unavailable(f"no server answers at {url}: {error}") from None
+        raise Unavailable(f"no server answers at {reach.url}: {error}") from None
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _client(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, timeout=httpx.Timeout(120.0, connect=5.0))
 
 
 def _rows(client: httpx.Client, asked: dict[str, str], limit: int) -> Iterator[dict[str, Any]]:

@@ -7,9 +7,10 @@ import getpass
 import click
 import httpx
 
-from wardlight.problems import BadInput, Busy, Conflict, Problem, Unavailable
+from wardlight.cli.reach import Reach, reaching
+from wardlight.problems import BadInput, Busy, Conflict, Denied, Problem, Unauthenticated, Unavailable
 
-_PROBLEMS: dict[int, type[Problem]] = {409: Conflict, 429: Busy, 503: Unavailable}
+_PROBLEMS: dict[int, type[Problem]] = {401: Unauthenticated, 403: Denied, 409: Conflict, 429: Busy, 503: Unavailable}
 
 
 @click.command()
@@ -20,17 +21,18 @@ _PROBLEMS: dict[int, type[Problem]] = {409: Conflict, 429: Busy, 503: Unavailabl
 @click.option("--by", default=getpass.getuser, show_default="you", help="Who deploys.")
 @click.option("--note", default="", help="What is new.")
 @click.option("--key", default="", help="Name of this run, as CI's job number: told again with it, it is kept once.")
-@click.option("--url", default="http://127.0.0.1:8480", show_default=True, help="The server.")
-def deploy(*, url: str, key: str, **told: str) -> None:
+@reaching
+def deploy(*, reach: Reach, key: str, **told: str) -> None:
     """Tell that VERSION of SERVICE was deployed, so that it shows beside errors and on graphs.
 
     Exits with 65 when something makes no sense, with 69 when the server is away.
     """
     headers = {"Idempotency-Key": key} if key else {}
     try:
-        answer = httpx.post(f"{url.rstrip('/')}/api/v1/deployments", json=told, headers=headers, timeout=10)
+        with reach.client(10.0) as client:
+            answer = client.post("/api/v1/deployments", json=told, headers=headers)
     except (httpx.TransportError, httpx.InvalidURL) as error:
-        raise Unavailable(f"no server answers at {url}: {error}") from None
+        raise Unavailable(f"no server answers at {reach.url}: {error}") from None
     if not answer.is_success:
         kind = _PROBLEMS.get(answer.status_code, BadInput if answer.status_code < 500 else Problem)
         raise kind(_reason(answer))

@@ -17,12 +17,13 @@ import click
 import httpx
 import msgspec
 
+from wardlight.cli.reach import Reach, reaching
 from wardlight.problems import BadInput, Denied, Problem, Unauthenticated, Unavailable
 from wardlight.receive.files import Batch, LogFile, Mark
 from wardlight.receive.formats import FORMATS
 from wardlight.receive.times import zone_of
 
-_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_SECONDS = 60.0
 _LONGEST_PAUSE = 60.0
 _UNAVAILABLE_TRIES = 12
 _SHOWN = 3
@@ -62,12 +63,12 @@ def _state_file() -> Path:
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", callback=_labels, help="Another label.")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Else found by looking at the first lines.")
 @click.option("--zone", default="", metavar="ZONE", help="Time zone of times that name none; else this machine's.")
-@click.option("--url", default="http://127.0.0.1:8480", show_default=True, help="The server.")
+@reaching
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False), default=_state_file,
               show_default="$XDG_STATE_HOME/wardlight/ingest.json", help="What was sent already.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
 def ingest(
-    files: tuple[Path, ...], *, service: str | None, labels: dict[str, str], form: str | None, zone: str, url: str,
+    files: tuple[Path, ...], *, service: str | None, labels: dict[str, str], form: str | None, zone: str, reach: Reach,
     state: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Send old log FILES, plain, gzip or zstd, to a running server.
@@ -78,7 +79,10 @@ def ingest(
     given = {**labels, **({"service_name": service} if service else {})}
     total = sum(path.stat().st_size for path in files if path.is_file())
     hidden = as_json or not sys.stderr.isatty()
-    with Sender(url) as sender, click.progressbar(length=total, label="sending", file=sys.stderr, hidden=hidden) as bar:
+    with (
+        Sender(reach) as sender,
+        click.progressbar(length=total, label="sending", file=sys.stderr, hidden=hidden) as bar,
+    ):
         run = _Run(zone_of(zone, "--zone"), given, form, sender, State(state), bar.update)
         reports = [run.send(path) for path in files]
     _tell(reports, as_json=as_json)
@@ -130,9 +134,9 @@ def _count(report: FileReport, batch: Batch, answer: dict[str, Any]) -> None:
 class Sender:
     """Sends batches to the server and waits when it asks to. Raises Unavailable when it isn't there."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT, trust_env=False)
+    def __init__(self, reach: Reach) -> None:
+        self._url = reach.url
+        self._client = reach.client(_SECONDS)
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import click
 import httpx
 
+from wardlight.cli.reach import Reach, reaching
 from wardlight.problems import BadInput, Busy, Denied, Problem, TimedOut, Unauthenticated, Unavailable
 
 _PAGE = 1000
@@ -47,7 +48,7 @@ class Found:
 @click.option("--follow", "-f", is_flag=True, help="Go on with new lines as they come.")
 @click.option("--output", type=click.Choice(["text", "json", "raw"]), default="text", show_default=True,
               help="Lines for people, JSON objects, or the bare lines.")  # fmt: skip
-@click.option("--url", default="http://127.0.0.1:8480", show_default=True, help="The server.")
+@reaching
 def logs(
     *,
     query: str,
@@ -56,7 +57,7 @@ def logs(
     end: str | None,
     limit: int,
     output: str,
-    url: str,
+    reach: Reach,
     follow: bool,
 ) -> None:
     """Show log lines, or the values of a metric QUERY, in LogQL: '{service_name="portal"} |= "timeout"'.
@@ -65,9 +66,9 @@ def logs(
     """
     span = {name: value for name, value in (("since", since), ("start", start), ("end", end)) if value}
     try:
-        with httpx.Client(base_url=url, timeout=httpx.Timeout(90.0, connect=5.0)) as client:
+        with reach.client(90.0) as client:
             if follow:
-                _print(_followed(url, {"query": query, "limit": str(limit), **span}), output)
+                _print(_followed(reach, {"query": query, "limit": str(limit), **span}), output)
                 return
             answer = _ask(client, {"query": query, "limit": str(min(limit, _PAGE)), **span})
             if answer["resultType"] == "streams":
@@ -75,7 +76,7 @@ def logs(
             else:
                 _print_series(answer["result"], output)
     except httpx.TransportError as error:
-        raise Unavailable(f"no server answers at {url}: {error}") from None
+        raise Unavailable(f"no server answers at {reach.url}: {error}") from None
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -108,15 +109,18 @@ def _lines(streams: Iterable[Any]) -> Iterator[Found]:
             yield Found(int(value[0]), stream["stream"], value[1])
 
 
-def _followed(url: str, parameters: dict[str, str]) -> Iterator[Found]:
+def _followed(reach: Reach, parameters: dict[str, str]) -> Iterator[Found]:
     """Listen to the server's tail; when the connection breaks, go on a second later."""
     from websockets.exceptions import ConnectionClosed, InvalidStatus
     from websockets.sync.client import connect
 
-    address = f"{url.replace('http', 'ws', 1)}/loki/api/v1/tail"
+    known: dict[str, Any] = {"additional_headers": reach.headers}
+    if reach.context:
+        known |= {"ssl": reach.context, "server_hostname": reach.pin.name if reach.pin else None}
+    address = f"{reach.url.replace('http', 'ws', 1)}/loki/api/v1/tail"
     while True:
         try:
-            with connect(f"{address}?{urlencode(parameters)}", max_size=None) as socket:
+            with connect(f"{address}?{urlencode(parameters)}", **known, max_size=None) as socket:
                 for message in socket:
                     found = list(_lines(json.loads(message).get("streams", [])))
                     yield from sorted(found, key=lambda each: each.ts)
@@ -126,7 +130,7 @@ def _followed(url: str, parameters: dict[str, str]) -> Iterator[Found]:
         except ConnectionClosed:
             parameters = {**parameters, "start": str(time.time_ns())}
         except OSError as error:
-            raise Unavailable(f"no server answers at {url}: {error}") from None
+            raise Unavailable(f"no server answers at {reach.url}: {error}") from None
         time.sleep(1)
 
 
