@@ -38,6 +38,8 @@ export async function ask(path, parameters, signal) {
   try {
     signal?.throwIfAborted();
     const address = new URLSearchParams(parameters.flatMap ? parameters : Object.entries(parameters));
+    // Nobody did anything just now: it doesn't keep a session awake.
+    if (!navigator.userActivation?.isActive) address.set("renewed", "");
     const answer = await fetch(`${path}?${address}`, { signal, headers: { Accept: "application/json" } }).catch((error) => {
       if (error.name === "AbortError") throw error;
       throw new Refused("the server does not answer", { lost: true });
