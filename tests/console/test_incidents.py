@@ -101,7 +101,7 @@ async def test_its_links_and_timeline_are_there(browser: AsyncClient) -> None:
     found = await page(browser)
     targets = [attributes.get("href") or "" for tag, attributes in found.tags if tag == "a"]
     assert "https://wiki.test/db" in targets
-    assert [it for it in targets if it.startswith("/loki/api/v1/query_range?query=")]
+    assert [it for it in targets if it.startswith("/logs?query=")]
     assert "opened by alertmanager (webhook)" in found.text
 
 

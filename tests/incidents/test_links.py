@@ -31,8 +31,8 @@ def test_logs_are_those_of_the_program_from_a_quarter_before_to_a_quarter_after(
     asked = parse_qs(urlsplit(found("Logs", places=Places()) or "").query)
     assert asked == {
         "query": ['{service_name="por\\"tal"}'],
-        "start": ["2026-01-01T11:45:00+00:00"],
-        "end": ["2026-01-01T12:20:00+00:00"],
+        "start": ["1767267900000000000"],
+        "end": ["1767270000000000000"],
     }
 
 
@@ -83,5 +83,9 @@ def test_a_runbook_that_is_no_address_is_named() -> None:
     assert (runbook.url, runbook.text) == ("", "docs/alerts.md#databasedown")
 
 
-def test_what_is_not_there_is_not_linked() -> None:
-    assert [it.name for it in links(replace(INCIDENT, annotations={}), Places())] == ["Logs"]
+def test_without_grafana_the_console_shows_logs_and_boards() -> None:
+    shown = links(replace(INCIDENT, annotations={}), Places())
+    assert [(it.name, urlsplit(it.url).path) for it in shown] == [
+        ("Logs", "/logs"),
+        ("Dashboard", "/dashboards/wardlight-system"),
+    ]

@@ -31,7 +31,7 @@ _BOARDS = {
 
 @dataclass(frozen=True)
 class Places:
-    """Base URLs that a reader's browser reaches; empty: there is no such thing."""
+    """Base URLs that a reader's browser reaches; without Grafana the console shows logs and boards."""
 
     prometheus: str = ""
     grafana: str = ""
@@ -53,8 +53,7 @@ def links(incident: Incident, places: Places, alert: Alert | None = None) -> tup
     found = [_logs(incident, places, start, end), _runbook(incident)]
     if alert is not None and _is_web(alert.generator_url):
         found.append(Link("Graph", _graph(alert.generator_url, start, end), alert.name))
-    if places.grafana:
-        found.append(Link("Dashboard", _dashboard(incident, places.grafana, start, end)))
+    found.append(Link("Dashboard", _dashboard(incident, places.grafana, start, end)))
     if places.prometheus:
         found.append(Link("Alerts in Prometheus", f"{places.prometheus.rstrip('/')}/alerts"))
     return tuple(link for link in found if link is not None)
@@ -80,8 +79,8 @@ def _logs(incident: Incident, places: Places, start: datetime, end: datetime) ->
             {"schemaVersion": 1, "panes": json.dumps({"a": pane}, separators=(",", ":"))}, quote_via=quote
         )
         return Link("Logs", f"{places.grafana.rstrip('/')}/explore?{asked}", query)
-    asked = urlencode({"query": query, "start": start.isoformat(), "end": end.isoformat()}, quote_via=quote)
-    return Link("Logs", f"/loki/api/v1/query_range?{asked}", query)
+    asked = urlencode({"query": query, "start": _ns(start), "end": _ns(end)}, quote_via=quote)
+    return Link("Logs", f"/logs?{asked}", query)
 
 
 def _runbook(incident: Incident) -> Link | None:
@@ -94,7 +93,8 @@ def _runbook(incident: Incident) -> Link | None:
 def _dashboard(incident: Incident, grafana: str, start: datetime, end: datetime) -> str:
     """Lead to the dashboard that the rule names, else to the one of its category, at the incident's time."""
     own = incident.annotations.get("dashboard", "")
-    page = own if _is_web(own) else f"{grafana.rstrip('/')}/d/{_BOARDS.get(incident.category, 'wardlight-system')}"
+    boards = f"{grafana.rstrip('/')}/d" if grafana else "/dashboards"
+    page = own if _is_web(own) else f"{boards}/{_BOARDS.get(incident.category, 'wardlight-system')}"
     return f"{page}{'&' if '?' in page else '?'}{urlencode({'from': _ms(start), 'to': _ms(end)})}"
 
 
@@ -117,3 +117,7 @@ def _is_web(url: str) -> bool:
 
 def _ms(at: datetime) -> str:
     return str(int(at.timestamp() * 1000))
+
+
+def _ns(at: datetime) -> str:
+    return f"{_ms(at)}000000"
