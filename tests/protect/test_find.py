@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from wardlight.config import Protect
 from wardlight.problems import BadConfig
+from wardlight.protect.find import Finder
 from wardlight.protect.keys import Key, Keys
 from wardlight.protect.known import Known
 from wardlight.protect.protector import Protector
@@ -154,3 +155,12 @@ def test_a_pseudonym_is_the_same_for_the_same_identifier() -> None:
     one, _ = pseudonyms.text("MRN: AB-0012345 and MRN: ab0012345")
     first, second = (word for word in one.split() if word.startswith("pseudo:"))
     assert first == second == KEYS.pseudonym("mrn", "AB 0012345")
+
+
+def test_a_list_of_objects_is_no_secret_as_fhirs_authorization() -> None:
+    text = (
+        b'"authorization":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"TREAT"}]}]'
+    )
+    assert Finder().find(text) == []
+    assert Finder().find(text.replace(b'"', b'\\"')) == []
+    assert [one.kind for one in Finder().find(b'"authorization":["Bearer Zx9Qw8Er7Ty6Ui5Op4"]')] == ["token"]

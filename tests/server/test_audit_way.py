@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from tests.server.conftest import Start
+from tests.server.conftest import HERE, Start
 from tests.server.test_ingest import NOW, PROTOBUF, counter, lines
 
 from wardlight.clock import ManualClock
@@ -114,7 +114,7 @@ NO_LOOKS = {
 
 def looks_after(server: TestClient, path: str, query: str) -> int:
     send(server, mixed(accesses=2, others=3))
-    params: dict[str, str | int] = {"query": query, "start": NOW - 10**12, "end": NOW + 10**12, "step": "1h"}
+    params: dict[str, str | int] = {"query": query, "start": NOW - 10**12, "end": NOW + 10**12, "step": "1000s"}
     assert server.get(f"/loki/api/v1/{path}", params=params).status_code == 200
     return checkpoint_size(server) - 2
 
@@ -131,7 +131,7 @@ def test_one_that_shows_nothing_of_it_is_not(server: TestClient, question: str) 
 
 def test_reading_the_ledgers_entries_is_noted(start: Start) -> None:
     server = start(Settings())
-    here = TestClient(server.app, client=("127.0.0.1", 50000))
+    here = TestClient(server.app, base_url=HERE, client=("127.0.0.1", 50000))
     send(server, mixed(accesses=2, others=0))
     assert checkpoint_size(server) == 2
     assert here.get("/ledger/tile/entries/000.p/2").status_code == 200

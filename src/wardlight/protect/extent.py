@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from wardlight.protect import looks
+from wardlight.protect.kinds import SECRETS
 
 _BARE = re.compile(rb"[^\s,;&\"'<>(){}\[\]|\x00]++")
 _WHOLE_TOKEN = re.compile(rb"[^\s,;&\"'<>\x00]++")
@@ -24,6 +25,9 @@ def value_at(text: bytes, at: int, limit: int, kind: str) -> tuple[Span, bool]:
     if mark := looks.done_at(text, at):
         return (at, mark), False
     if text[at : at + 1] == b"[":
+        # A list of objects is no secret, as FHIR's `authorization` of an audit event; what is in them has names.
+        if kind in SECRETS and text[at + 1 : min(limit, at + 16)].lstrip(b" \t\r\n")[:1] == b"{":
+            return (at, at), True
         return _listed(text, at, limit), True
     quoted = _quoted(text, at, limit)
     if quoted is not None:
