@@ -234,7 +234,7 @@ async def _send_all(url: str, payloads: list[bytes], seconds: float, rate: float
             body = payloads[at % len(payloads)]
             # A key of its own for each, because the same records come again and again.
             head = (
-                f"POST /{path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+                f"POST /{path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-protobuf\r\n"
                 "Content-Encoding: gzip\r\n"
                 f"Idempotency-Key: {at}-{rate}\r\nContent-Length: {len(body)}\r\n\r\n"
             )
