@@ -84,7 +84,7 @@ class Overview:
             _or_away(self._metrics()),
             _or_away(_in_thread(self._incidents_now)),
             _or_away(_in_thread(self._on_call)),
-            _or_away(_in_thread(partial(self._newest, view))),
+            _or_away(self._newest(view)),
             _or_away(_in_thread(partial(self._users, view))),
         )
         return Snapshot(
@@ -109,8 +109,10 @@ class Overview:
             watchdog_heard=self._incidents.watchdog_heard(),
         )
 
-    def _newest(self, view: View) -> dict[str, tuple[LogLine, ...]]:
-        return {kind: newest(self._store, view, kind, LINES) for kind in KINDS if kind in view.sight.kinds}
+    async def _newest(self, view: View) -> dict[str, tuple[LogLine, ...]]:
+        kinds = [kind for kind in KINDS if kind in view.sight.kinds]
+        found = await asyncio.gather(*(_in_thread(partial(newest, self._store, view, kind, LINES)) for kind in kinds))
+        return dict(zip(kinds, found, strict=True))
 
     def _users(self, view: View) -> tuple[ActiveUser, ...]:
         return active_users(self._store, view, self._clock.now_ns() - _RECENT_NS, USERS)
