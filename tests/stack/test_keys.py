@@ -110,6 +110,18 @@ def test_tokens_are_renewed_before_they_end_and_not_sooner(layout: Layout) -> No
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
 
 
+def test_grafanas_token_stays_while_it_runs_as_it_is_read_at_its_start_only(layout: Layout) -> None:
+    clock = ManualClock()
+    keys = Keys(layout, Server(), counted(), clock)
+    layout.room("grafana").mkdir(parents=True)
+    keys.write()
+    token = layout.room("grafana") / "wardlight.token"
+    first = token.read_text()
+    clock.advance(RENEW_SECONDS + 60)
+    keys.renew()
+    assert token.read_text() == first
+
+
 def test_a_new_certificate_is_trusted_as_soon_as_it_is_seen(layout: Layout, tmp_path: Path) -> None:
     server = issue(tmp_path)
     keys = Keys(layout, server, counted(), ManualClock())

@@ -13,6 +13,9 @@ from wardlight.clock import Clock
 from wardlight.config import Access as Settings
 from wardlight.store.state import State
 
+FIRST = "first-sign-in"
+"""The file of the first administrator's one-time link in the data directory, until somebody has joined."""
+
 
 class Access:
     """People, their sessions and second factors, and the tokens of machines. All of it blocks.

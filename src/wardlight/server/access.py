@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from wardlight import console
-from wardlight.access.access import Access
+from wardlight.access.access import FIRST, Access
 from wardlight.access.book import Deed
 from wardlight.access.oidc import Provider
 from wardlight.api import access as access_api
@@ -19,8 +19,6 @@ from wardlight.server.noticed import Noticed
 from wardlight.server.trail import Audit
 
 _TIDY_SECONDS = 60.0
-FIRST = "first-sign-in"
-"""The file of the first administrator's one-time link, until somebody has joined."""
 
 
 @dataclass(frozen=True, kw_only=True)

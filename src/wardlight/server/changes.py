@@ -31,7 +31,7 @@ def build(ground: Ground, commits: GroupCommit) -> Told:
     beats = Heartbeats(ground.state, clock)
     watch = Watch(
         beats, ground.data, clock, registry=registry, tell=ground.outbox.put, log=log,
-        url=f"http://{ground.settings.server.listen}",
+        url=ground.settings.server.address,
     )  # fmt: skip
     windows = Windows(ground.state, clock)
     silences = Silences(stack.alertmanager_url)

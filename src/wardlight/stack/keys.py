@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ TOKEN = "wardlight.token"  # noqa: S105 -- a file's name
 CERTIFICATE = "wardlight.pem"
 PARTS = ("prometheus", "alertmanager", "grafana")
 """Those that ask the server something: metrics, to be told of alerts, logs."""
+_RENEWED = ("prometheus", "alertmanager")
+"""Those that read their token anew; making another one for Grafana would end the one that it has read."""
 
 RENEW_SECONDS = 10 * 86400.0
 """How often tokens are made anew, while everything runs; at a start they are in any case."""
@@ -42,10 +44,7 @@ class Keys:
 
     def write(self) -> None:
         """Write everything anew; raises BadConfig when the certificate can't be read."""
-        self._renewed = self._clock.monotonic()
-        if self._make:
-            for room in self._rooms():
-                self._put(room, TOKEN, self._make(room.name))
+        self._make_tokens(PARTS)
         if self._certificate:
             self._trust()
 
@@ -60,9 +59,16 @@ class Keys:
     def renew(self) -> None:
         """Write what is old: tokens by their age, the certificate when the server has a new one."""
         if self._clock.monotonic() - self._renewed > RENEW_SECONDS:
-            self.write()
-        elif self._certificate:
+            self._make_tokens(_RENEWED)
+        if self._certificate:
             self._trust()
+
+    def _make_tokens(self, parts: Sequence[str]) -> None:
+        self._renewed = self._clock.monotonic()
+        if self._make:
+            for room in self._rooms():
+                if room.name in parts:
+                    self._put(room, TOKEN, self._make(room.name))
 
     def _trust(self) -> None:
         """Let the parts trust the certificate; one that can't be read isn't shown either."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from wardlight.access.access import Access
+from wardlight.access.access import FIRST, Access
 from wardlight.clock import SystemClock
 from wardlight.config import Access as AccessSettings
 from wardlight.config import Settings
@@ -19,8 +19,6 @@ SCOPES = {"prometheus": ("metrics",), "alertmanager": ("ping",), "grafana": ("qu
 DAYS = {"prometheus": 30, "alertmanager": 30, "grafana": 366}
 """How long a token holds; it is renewed after ten, but for Grafana's, which is read at a start only."""
 BY = "wardlight up"
-FIRST = "first-sign-in"
-"""The file of the first administrator's link."""
 
 
 class Issuer:
