@@ -27,7 +27,7 @@ HOSTILE = "</script><script>alert(1)</script><!-- & \u2028"
 @pytest.fixture
 async def browser() -> AsyncIterator[AsyncClient]:
     app = FastAPI()
-    app.include_router(dashboards_router(dashboards.built()))
+    app.include_router(dashboards_router(dashboards.built))
     async with AsyncClient(transport=ASGITransport(Gate(app)), base_url="http://wardlight.test") as browser:
         yield browser
 
@@ -66,7 +66,7 @@ async def test_a_page_holds_the_same_json_that_grafana_gets(browser: AsyncClient
 
 async def test_the_one_that_is_made_for_the_readers_role_comes_first() -> None:
     app = FastAPI()
-    app.include_router(dashboards_router(dashboards.built()))
+    app.include_router(dashboards_router(dashboards.built))
     support = Principal(name="sue", rights=frozenset(), roles=(Role.SUPPORT,), way="session")
     async with AsyncClient(transport=ASGITransport(Gate(app, support)), base_url="http://wardlight.test") as browser:
         text = (await browser.get("/dashboards")).text

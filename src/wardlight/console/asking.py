@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from starlette.requests import HTTPConnection
 
-from wardlight.access.principal import Principal, principal
+from wardlight.access.principal import principal
 from wardlight.console.snapshot import Away
 from wardlight.console.spans import Span
 from wardlight.problems import Problem
@@ -22,16 +22,11 @@ Counts = list[tuple[dict[str, str], float]]
 T = TypeVar("T")
 
 
-def asker(request: HTTPConnection) -> Principal:
-    """Say who asks, as the gate has seen it; raises Unauthenticated where there was none."""
-    return principal(request)
-
-
 class Asking:
     """One reader's questions. Methods block; each may raise what the query service raises."""
 
     def __init__(self, queries: QueryService, request: HTTPConnection) -> None:
-        self.who = asker(request)
+        self.who = principal(request)
         self._queries = queries
         self._reader = Reader(
             self.who.name, f"console:{secrets.token_hex(8)}", sight=self.who.sight, address=self.who.address

@@ -5,7 +5,7 @@ The page holds the board as JSON; `static/viewer/` draws it and asks `/api/v1/me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,9 +13,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
+from wardlight.access.principal import principal
 from wardlight.access.roles import Role
 from wardlight.console import assets
-from wardlight.console.asking import asker
 from wardlight.console.pages import HEADERS, environment
 from wardlight.problems import NotFound
 
@@ -30,26 +30,26 @@ HOMES = {
 _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
-def router(boards: Mapping[str, Mapping[str, Any]]) -> APIRouter:
-    """Make the routes; `boards` is each board's JSON by its uid."""
+def router(built: Callable[[], Mapping[str, Mapping[str, Any]]]) -> APIRouter:
+    """Make the routes; `built` gives each board's JSON by its uid, and takes a while the first time."""
     routes = APIRouter(include_in_schema=False)
     templates = environment()
-    listed = list(boards.values())
-    others = [{"uid": board["uid"], "title": board["title"]} for board in listed]
     scripts = [name for name in assets.assets().by_name if name.startswith("viewer/") and name.endswith(".js")]
 
     @routes.get("/dashboards")
-    async def all_of_them(request: Request) -> HTMLResponse:
-        who = asker(request)
+    def all_of_them(request: Request) -> HTMLResponse:
+        who = principal(request)
         yours = [] if who.way == "open" else [HOMES[role] for role in who.roles]
-        ordered = sorted(listed, key=lambda board: board["uid"] not in yours)
+        ordered = sorted(built().values(), key=lambda board: board["uid"] not in yours)
         template = templates.get_template("dashboards.html")
         return HTMLResponse(template.render(boards=ordered, yours=yours), headers=HEADERS)
 
     @routes.get("/dashboards/{uid}")
-    async def one(uid: str) -> HTMLResponse:
+    def one(uid: str) -> HTMLResponse:
+        boards = built()
         if uid not in boards:
             raise NotFound("there is no such dashboard")
+        others = [{"uid": board["uid"], "title": board["title"]} for board in boards.values()]
         told = in_page({"board": boards[uid], "others": others})
         template = templates.get_template("dashboard.html")
         return HTMLResponse(template.render(board=boards[uid], told=told, scripts=scripts), headers=HEADERS)

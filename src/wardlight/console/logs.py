@@ -16,9 +16,10 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
+from wardlight.access.principal import principal
 from wardlight.clock import moment
 from wardlight.console import forms, live
-from wardlight.console.asking import Asking, asker, or_away, selector
+from wardlight.console.asking import Asking, or_away, selector
 from wardlight.console.bars import Bars, bars
 from wardlight.console.download import download
 from wardlight.console.follow import follow
@@ -103,7 +104,7 @@ def router(desk: LogDesk) -> APIRouter:
     def shown(request: Request, problem: Problem | None = None) -> HTMLResponse:
         found = pages.page(request, problem)
         text = templates.get_template("logs_page.html").render(
-            it=found, spans=NAMES, mine=asker(request).name, saved=desk.saved.seen_by(asker(request).name),
+            it=found, spans=NAMES, mine=principal(request).name, saved=desk.saved.seen_by(principal(request).name),
             scrolled=SCROLLED, now=moment(desk.queries.now_ns()),
         )  # fmt: skip
         return HTMLResponse(text, found.problem.status if found.problem else 200, HEADERS)
@@ -143,7 +144,7 @@ def router(desk: LogDesk) -> APIRouter:
     @routes.post("/logs/saved")
     async def keep(request: Request) -> Response:
         form = await forms.read(request)
-        query, who = form.get("query", ""), asker(request).name
+        query, who = form.get("query", ""), principal(request).name
         try:
             await run_in_threadpool(
                 desk.saved.keep, form.get("name", ""), query, who, shared=form.get("shared") == "true"
@@ -155,7 +156,7 @@ def router(desk: LogDesk) -> APIRouter:
     @routes.post("/logs/saved/{query_id}/delete")
     async def drop(request: Request, query_id: _Id) -> Response:
         await forms.read(request)
-        await run_in_threadpool(desk.saved.drop, query_id, asker(request).name)
+        await run_in_threadpool(desk.saved.drop, query_id, principal(request).name)
         return forms.leads("/logs")
 
     return routes

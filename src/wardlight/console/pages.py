@@ -12,10 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from wardlight import __version__
-from wardlight.access.principal import ASKING
+from wardlight.access.principal import ASKING, principal
 from wardlight.access.table import TABLE
 from wardlight.console import assets, live, words
-from wardlight.console.asking import asker
 from wardlight.console.overview import FRESH_SECONDS, Overview
 from wardlight.console.snapshot import Away
 from wardlight.console.verdict import verdict
@@ -59,7 +58,7 @@ def router(overview: Overview) -> APIRouter:
     templates = environment()
 
     async def written(template: str, request: Request) -> str:
-        snapshot = await overview.snapshot(asker(request).sight)
+        snapshot = await overview.snapshot(principal(request).sight)
         return templates.get_template(template).render(now=snapshot, verdict=verdict(snapshot))
 
     async def renewals(request: Request) -> AsyncIterator[live.Event]:

@@ -16,9 +16,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from wardlight import __version__, config
+from wardlight.access.principal import principal
 from wardlight.clock import Clock, moment
 from wardlight.config import Settings
-from wardlight.console.asking import asker, or_away
+from wardlight.console.asking import or_away
 from wardlight.console.forms import HEADERS
 from wardlight.console.pages import environment
 from wardlight.records import KINDS
@@ -84,7 +85,7 @@ def router(house: House) -> APIRouter:
             stats=or_away(house.stats),
             holds=house.holds.listed(),
             versions=or_away(lambda: _versions(house.store)),
-            more=() if asker(request).way == "open" else _MORE,
+            more=() if principal(request).way == "open" else _MORE,
             now=moment(house.clock.now_ns()),
         )
         return HTMLResponse(text, headers=HEADERS)

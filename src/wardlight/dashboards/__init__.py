@@ -15,8 +15,8 @@ from wardlight.dashboards.folders import Json, write
 def built() -> dict[str, Json]:
     """Compose all boards, in the order in which people want to read them: uid to Grafana's JSON. Don't change them.
 
-    The first time it takes a while, for importing the SDK (a third of a second of processor time): then servers call it in a
-    thread.
+    The first time it takes a while, for importing the SDK (a third of a second of processor time):
+    servers call it in a thread.
     """
     from wardlight.dashboards import errors, lines, performance, system, users
     from wardlight.dashboards.homes import administrators, developers, privacy, support

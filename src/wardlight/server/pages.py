@@ -39,7 +39,7 @@ def build(ground: Ground, audited: Audit, logged: Logs, alerted: Alerts, told: T
     return Wing(
         routers=[
             console.router(overview),
-            console.dashboards_router(dashboards.built()),
+            console.dashboards_router(dashboards.built),
             metrics.router(neighbour),
             console.logs_router(LogDesk(logged.queries, saved)),
             console.users_router(logged.queries, clock),
