@@ -115,3 +115,16 @@ sync_venv() {
   fi
   echo "$wanted" >>"$stamp"
 }
+
+# The decoder of OTLP in Rust, where a compiler is (1.63 or newer; no crates). Without it a slower one does the same.
+compile_decoder() {
+  local source=src/wardlight/receive/otlp_native.rs library=src/wardlight/receive/libotlp.so
+  if [ "$library" -nt "$source" ]; then return; fi
+  if ! command -v rustc >/dev/null 2>&1; then
+    say "no rustc here: OTLP is decoded at less than half the speed. With Debian's package rustc, run this again"
+    return
+  fi
+  say "compiling $source"
+  rustc --edition 2021 -C opt-level=3 -C strip=symbols --crate-type cdylib -o "$library.new" "$source"
+  mv "$library.new" "$library"
+}

@@ -11,11 +11,18 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from wardlight.config import Receive
 from wardlight.problems import BadInput
-from wardlight.receive import otlp
+from wardlight.receive import otlp, otlp_native
 from wardlight.receive.assemble import Decoding
 from wardlight.records import labels_of
 
 NOW = 1_767_225_600_000_000_000
+
+
+@pytest.fixture(autouse=True, params=["native", "general"])
+def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test holds for both decoders."""
+    if request.param == "general":
+        monkeypatch.setattr(otlp_native, "_LIBRARY", None)
 
 
 def request(**resource: str) -> ExportLogsServiceRequest:

@@ -86,7 +86,7 @@ class Columns:
     groups: Sequence[Mapping[str, str]]
     """Sets of labels."""
     counts: Ints
-    keys: pa.StringArray
+    keys: pa.StringArray | pa.DictionaryArray
     values: pa.StringArray
     severity: npt.NDArray[np.uint8] | None = None
     trace_id: pa.Array | None = None
@@ -176,7 +176,8 @@ class _Attributes:
     kept: Mask = field(init=False)
 
     def __post_init__(self) -> None:
-        encoded = self.columns.keys.dictionary_encode()
+        keys = self.columns.keys
+        encoded = keys if isinstance(keys, pa.DictionaryArray) else keys.dictionary_encode()
         clean = [_clean_name(name) for name in encoded.dictionary.to_pylist()]
         self.names = list(dict.fromkeys(clean))
         place = {name: at for at, name in enumerate(self.names)}
@@ -222,6 +223,8 @@ class _Attributes:
 
     def identifier(self, name: str, size: int, given: pa.Array | None) -> pa.Array:
         """Return trace or span identifiers as bytes: those of the protocol, else attributes of the right form."""
+        if given is not None and given.type == pa.binary(size):
+            return given
         if given is not None:
             right = pc.equal(pc.binary_length(given), size)
             return pc.if_else(right, given, pa.scalar(bytes(size), pa.binary())).cast(pa.binary(size))
@@ -317,9 +320,12 @@ def _among(values: pa.StringArray, words: Sequence[str]) -> Mask:
 def _streams(columns: Columns, kind: Ints, level: Ints, *, derive: bool) -> pa.DictionaryArray:
     """Write each record's labels; there are far fewer sets of labels than records."""
     code = (columns.group * len(KINDS) + kind) * (len(LEVELS) + 1) + level if derive else columns.group
-    distinct, index = np.unique(code, return_inverse=True)
+    # Codes are small: a table of them is several times as quick as sorting.
+    used = np.zeros(int(code.max()) + 1, bool)
+    used[code] = True
+    index = (np.cumsum(used) - 1)[code]
     streams = []
-    for value in distinct.tolist():
+    for value in np.flatnonzero(used).tolist():
         rest, at_level = divmod(value, len(LEVELS) + 1) if derive else (value * len(KINDS), 0)
         at_group, at_kind = divmod(rest, len(KINDS))
         labels = dict(columns.groups[at_group])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from opentelemetry.proto.common.v1 import common_pb2
 
 from wardlight.config import Receive
 from wardlight.problems import BadInput
+from wardlight.receive import otlp_native
 from wardlight.receive.assemble import Columns, Decoding, Ints, assemble, nothing
 from wardlight.receive.segments import Segment, interleave, named
 from wardlight.receive.wire import declare, decoder, lengths
@@ -67,24 +69,37 @@ _MAX_TIME = np.iinfo(np.int64).max
 
 def decode_protobuf(payload: bytes, settings: Receive, now_ns: int) -> Decoding:
     """Decode an encoded request; raises BadInput when it isn't one."""
-    return _records(_DECODER.decode([payload])["resource_logs"], settings, now_ns)
+    return _assembled(_read([payload], settings)[0], settings, now_ns)
 
 
 def decode_together(payloads: Sequence[bytes], settings: Receive, now_ns: int) -> list[Decoding | BadInput]:
     """Decode several encoded requests at the price of one; each gets its own answer."""
     try:
-        requests = _DECODER.decode(payloads)["resource_logs"]
-        whole = _records(requests, settings, now_ns)
+        columns, sizes = _read(payloads, settings)
+        whole = _assembled(columns, settings, now_ns)
     except BadInput:
         return [_alone(payload, settings, now_ns) for payload in payloads]
     if whole.refused or not whole.timed:
         return [_alone(payload, settings, now_ns) for payload in payloads]
-    sizes = _sizes(requests)
     starts = np.cumsum(sizes) - sizes
     return [
         Decoding(Decoded(whole.batch.slice(start, size)))
         for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)
     ]
+
+
+def _read(payloads: Sequence[bytes], settings: Receive) -> tuple[Columns, Ints]:
+    """Return the columns of encoded requests and how many records each has, by the quickest decoder that takes them."""
+    indexed = tuple(settings.index_labels)
+    found = otlp_native.decode(payloads, lambda resource, scope: _context(resource, scope, indexed))
+    if found is not None:
+        return found
+    requests = _DECODER.decode(payloads)["resource_logs"]
+    return _columns(requests, indexed), _sizes(requests)
+
+
+def _assembled(columns: Columns, settings: Receive, now_ns: int) -> Decoding:
+    return assemble(columns, settings, now_ns) if len(columns.ts) else nothing()
 
 
 def _alone(payload: bytes, settings: Receive, now_ns: int) -> Decoding | BadInput:
@@ -114,21 +129,19 @@ def decode_json(payload: bytes, settings: Receive, now_ns: int) -> Decoding:
         logs = pa.array([rows], _LOGS_TYPE)
     except (ValueError, OverflowError, pa.ArrowException) as error:
         raise BadInput(f"not an OTLP logs request in JSON: {error}") from None
-    return _records(logs, settings, now_ns)
+    return _assembled(_columns(logs, tuple(settings.index_labels)), settings, now_ns)
 
 
-def _records(requests: pa.ListArray, settings: Receive, now_ns: int) -> Decoding:
+def _columns(requests: pa.ListArray, indexed: Sequence[str]) -> Columns:
     """Flatten resources, scopes and records to columns."""
     resources = requests.flatten()
     scope_lists = pc.struct_field(resources, "scope_logs")
     scopes = scope_lists.flatten()
     record_lists = pc.struct_field(scopes, "log_records")
     records = record_lists.flatten()
-    if len(records) == 0:
-        return nothing()
     resource_of_scope = _parents(scope_lists)
     scope_of_record = _parents(record_lists)
-    labels, extras = _contexts(resources, scopes, resource_of_scope, settings)
+    labels, extras = _contexts(resources, scopes, resource_of_scope, indexed)
     keys, values, counts = interleave(
         (
             _own_attributes(records),
@@ -138,21 +151,17 @@ def _records(requests: pa.ListArray, settings: Receive, now_ns: int) -> Decoding
         ),
         len(records),
     )
-    return assemble(
-        Columns(
-            ts=_times(records),
-            body=_text(pc.struct_field(records, "body")),
-            group=resource_of_scope[scope_of_record],
-            groups=labels,
-            counts=counts,
-            keys=keys,
-            values=values,
-            severity=_severities(records),
-            trace_id=pc.struct_field(records, "trace_id"),
-            span_id=pc.struct_field(records, "span_id"),
-        ),
-        settings,
-        now_ns,
+    return Columns(
+        ts=_times(records),
+        body=_text(pc.struct_field(records, "body")),
+        group=resource_of_scope[scope_of_record],
+        groups=labels,
+        counts=counts,
+        keys=keys,
+        values=values,
+        severity=_severities(records),
+        trace_id=pc.struct_field(records, "trace_id"),
+        span_id=pc.struct_field(records, "span_id"),
     )
 
 
@@ -177,10 +186,9 @@ def _inherited(extras: Sequence[Mapping[str, str]], scope_of_record: Ints) -> Se
 
 
 def _contexts(
-    resources: pa.StructArray, scopes: pa.StructArray, resource_of_scope: Ints, settings: Receive
+    resources: pa.StructArray, scopes: pa.StructArray, resource_of_scope: Ints, indexed: Sequence[str]
 ) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Return the labels of each resource, and for each scope what its records inherit as metadata."""
-    indexed = frozenset(settings.index_labels)
     labels, rest = [], []
     for attributes in _dicts(pc.struct_field(resources, ["resource", "attributes"])):
         labels.append({label_name(key): value for key, value in attributes.items() if key in indexed and value})
@@ -193,6 +201,36 @@ def _contexts(
         about = {"scope.name": name, "scope.version": version}
         extras.append({**rest[resource], **attributes, **{key: value for key, value in about.items() if value}})
     return labels, extras
+
+
+def _context(resource: bytes, scope: bytes, indexed: tuple[str, ...]) -> otlp_native.Context:
+    """What an encoded resource and scope give to their records."""
+    if len(resource) + len(scope) > _LARGE:
+        return _new_context(resource, scope, indexed)
+    return _known_context(resource, scope, indexed)
+
+
+def _new_context(resource: bytes, scope: bytes, indexed: tuple[str, ...]) -> otlp_native.Context:
+    of_scope = _field(2, _field(1, scope))
+    request = _DECODER.decode([_field(1, _field(1, resource) + of_scope)])["resource_logs"]
+    resources = request.flatten()
+    scopes = pc.struct_field(resources, "scope_logs").flatten()
+    labels, extras = _contexts(resources, scopes, np.zeros(1, np.int64), indexed)
+    return labels[0], tuple(text.encode() for pair in extras[0].items() for text in pair)
+
+
+_LARGE = 4096
+"""Bytes of a resource and scope that are too many to be remembered."""
+_known_context = lru_cache(maxsize=1024)(_new_context)
+
+
+def _field(number: int, message: bytes) -> bytes:
+    """Encode a field that is a message (protobuf encoding, "Length-Delimited Records")."""
+    size, rest = bytearray(), len(message)
+    while rest > 127:
+        size.append(rest & 127 | 128)
+        rest >>= 7
+    return bytes((number << 3 | 2, *size, rest)) + message
 
 
 def _dicts(lists: pa.ListArray) -> list[dict[str, str]]:
