@@ -65,8 +65,8 @@ def score(protector: Protector, lines: Iterable[Line], show: int) -> Scores:
     shown: Counter[str] = Counter()
     for line in lines:
         found = [
-            (len(line.text.encode()[: one.start].decode()), len(line.text.encode()[: one.end].decode()), one.kind)
-            for one in protector.find(line.text.encode())
+            (len(line.text.encode()[:start].decode()), len(line.text.encode()[:end].decode()), kind)
+            for start, end, kind in protector.find(line.text.encode())
         ]
         covered = np.zeros(len(line.text) + 1, bool)
         for start, end, kind in found:

@@ -163,4 +163,4 @@ def test_a_list_of_objects_is_no_secret_as_fhirs_authorization() -> None:
     )
     assert Finder().find(text) == []
     assert Finder().find(text.replace(b'"', b'\\"')) == []
-    assert [one.kind for one in Finder().find(b'"authorization":["Bearer Zx9Qw8Er7Ty6Ui5Op4"]')] == ["token"]
+    assert [kind for _, _, kind in Finder().find(b'"authorization":["Bearer Zx9Qw8Er7Ty6Ui5Op4"]')] == ["token"]

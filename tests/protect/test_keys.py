@@ -48,4 +48,4 @@ def test_known_identifiers_are_kept_hashed(tmp_path: Path) -> None:
     assert b"ebrowski" not in (tmp_path / "known").read_bytes()
     again = Known.read(keys.rotated(), tmp_path / "known")
     assert len(again) == 1
-    assert [one.kind for one in again.add_to([], b"x zebrowski\0y")] == ["known"]
+    assert [kind for _, _, kind in again.add_to([], b"x zebrowski\0y")] == ["known"]

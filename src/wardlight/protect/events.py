@@ -18,7 +18,7 @@ def without_secrets(entries: Sequence[Entry], protector: Protector) -> list[Entr
 
 
 def _tells(entry: Entry, protector: Protector) -> bool:
-    return any(one.kind in SECRETS for one in protector.find(encode(entry)))
+    return any(kind in SECRETS for _, _, kind in protector.find(encode(entry)))
 
 
 def _cleaned(entry: Entry, protector: Protector) -> Entry:

@@ -6,47 +6,30 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import re2
 
 from wardlight.protect import checks, hl7, looks
 from wardlight.protect.extent import value_at
-from wardlight.protect.kinds import FIELDS, VAGUE
+from wardlight.protect.kinds import FIELDS, SECRETS, VAGUE
 from wardlight.protect.patterns import NAMES, alternation
 
+Finding = tuple[int, int, str]
+"""Bytes from one place to another, and of which kind they are."""
 
-class Finding(NamedTuple):
-    """Bytes `start` to `end` of a text are of a kind."""
-
-    start: int
-    end: int
-    kind: str
-
-
-class Place(NamedTuple):
-    """Where something may be: a match from `start` to `end`, in a value that ends at `limit`, not before `floor`."""
-
-    text: bytes
-    start: int
-    end: int
-    floor: int
-    limit: int
-
-    @property
-    def matched(self) -> bytes:
-        """The bytes that the pattern found."""
-        return self.text[self.start : self.end]
-
+Found = list[Finding]
+Handler = Callable[[bytes, int, int, int, int], Found]
+"""Decides about a place: the text, where the match begins and ends, where what was found before it ends, and where the
+value ends that it stands in."""
 
 _REMEMBERED = 50_000
 _FIGURES = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
 _SAME = bytes(range(256))
 """Matches that differ only in figures after the first are of one pattern, unless it's the administrator's."""
 
-Found = list[tuple[int, int, str]]
-Way = tuple[Callable[[Place], Found], int]
+Way = tuple[Handler, int]
 _ANYWHERE = re2._re2.RE2.Anchor.UNANCHORED  # noqa: SLF001
 
 _NOTHING: Found = []
@@ -89,14 +72,14 @@ class Finder:
         while True:
             start, end = match(_ANYWHERE, text, at, whole)[0]
             if start < 0:
-                return list(map(Finding._make, found))
+                return found
             if limit < start:
                 limit = text.find(b"\0", start)
                 limit = whole if limit < 0 else limit
             matched = text[start:end]
             shape = (matched[0], matched.translate(figures))
             handler, again = ways.get(shape) or self._way_of(shape, matched)
-            here = handler(Place(text, start, end, floor, limit))
+            here = handler(text, start, end, floor, limit)
             if here:
                 found += here
                 at = floor = here[-1][1]
@@ -106,116 +89,127 @@ class Finder:
     def _way_of(self, shape: tuple[int, bytes], matched: bytes) -> Way:
         """Say which pattern matched; groups would tell, but cost several times the search."""
         found = self._grouped.fullmatch(matched)
-        way = _HANDLERS[NAMES[found.lastindex] if found else "done"]
+        name = NAMES[found.lastindex] if found else "done"
+        handler, again = _HANDLERS[name]
+        way = (partial(handler, _TOLD[name](matched)) if name in _TOLD else handler), again
         if len(self._ways) >= _REMEMBERED:
             self._ways.clear()
         self._ways[shape] = way
         return way
 
 
-def _done(_place: Place) -> Found:
+def _done(_text: bytes, _start: int, _end: int, _floor: int, _limit: int) -> Found:
     return _NOTHING
 
 
-def _whole(kind: str) -> Callable[[Place], Found]:
-    return lambda place: [(place.start, place.end, kind)]
+def _custom(_text: bytes, start: int, end: int, _floor: int, _limit: int) -> Found:
+    return [(start, end, "mrn")]
 
 
-def _checked(kind: str, check: Callable[[bytes], bool]) -> Callable[[Place], Found]:
+def _checked(kind: str, check: Callable[[bytes], bool]) -> Handler:
     """Return a handler for figures that stand alone and pass a check."""
 
-    def handler(place: Place) -> Found:
-        return [(place.start, place.end, kind)] if looks.alone(*place[:3]) and check(place.matched) else _NOTHING
+    def handler(text: bytes, start: int, end: int, _floor: int, _limit: int) -> Found:
+        return [(start, end, kind)] if looks.alone(text, start, end) and check(text[start:end]) else _NOTHING
 
     return handler
 
 
-def _segment(place: Place) -> Found:
-    return [
-        one
-        for one in hl7.segment(place.text, place.end - 4, place.limit)
-        if not looks.done(place.text[one[0] : one[1]])
-    ]
+def _segment(text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
+    return [one for one in hl7.segment(text, end - 4, limit) if not looks.done(text[one[0] : one[1]])]
 
 
-def _private_key(place: Place) -> Found:
+def _private_key(text: bytes, start: int, end: int, _floor: int, limit: int) -> Found:
     """To the end of the key; of one that is cut off, to the end of the text."""
-    end = place.text.find(b"-----END ", place.end, place.limit)
+    end = text.find(b"-----END ", end, limit)
     if end >= 0:
-        end = place.text.find(b"-----", end + 9, place.limit)
-    return [(place.start, place.limit if end < 0 else end + 5, "private_key")]
+        end = text.find(b"-----", end + 9, limit)
+    return [(start, limit if end < 0 else end + 5, "private_key")]
 
 
-def _jwt(place: Place) -> Found:
-    found = _JWT.match(place.text, place.start, place.limit)
-    return [(place.start, found.end(), "jwt")] if found else _NOTHING
+def _jwt(text: bytes, start: int, _end: int, _floor: int, limit: int) -> Found:
+    found = _JWT.match(text, start, limit)
+    return [(start, found.end(), "jwt")] if found else _NOTHING
 
 
-def _url_password(place: Place) -> Found:
-    found = _PASSWORD_IN_URL.match(place.text, place.end, place.limit)
+def _url_password(text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
+    found = _PASSWORD_IN_URL.match(text, end, limit)
     if not found or looks.done(found[0][:-1]):
         return _NOTHING
-    return [(place.end, found.end() - 1, "password")]
+    return [(end, found.end() - 1, "password")]
 
 
 class _Named(NamedTuple):
-    """The name of a field and what stands between it and its value."""
+    """What the name of a field and the signs behind it say about the value."""
 
-    key: bytes
-    squeezed: bytes
-    """Its letters only, small."""
-    separator: bytes
-    size: int
-    """Bytes of both."""
     kind: str
+    size: int
+    """Bytes before the value."""
+    look: looks.Look
+    vague: bool
+    capital: bool
+    """It begins with one, so that it may stand right behind a small letter."""
+    tag: bool
+    """It is the name of an element of XML."""
+    colon: bool
+    """What stands between is a colon, as there is in sentences."""
+    whole: bool
+    """The value is a header of cookies, not one of them."""
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _named(matched: bytes) -> _Named | None:
     separator = _SEPARATOR.search(matched)
     if separator is None:
         return None
-    key, size = matched[: separator.start()], separator.end()
+    key, size, signs = matched[: separator.start()], separator.end(), separator[0]
     squeezed = _SQUEEZE.sub(b"", key.decode().lower().encode())
     kind = _KINDS.get(squeezed, "")
-    if kind in {"password", "token"} and separator[0].endswith(b"(") and not separator[0].startswith(b")"):
+    if kind in {"password", "token"} and signs.endswith(b"(") and not signs.startswith(b")"):
         size -= 1  # the bracket is of the value
-    return _Named(key, squeezed, separator[0], size, kind) if kind else None
+    look = looks.LOOKS.get("given" if squeezed in _LONE else kind)
+    return look and _Named(
+        kind, size, look, squeezed in _VAGUE, key[:1].isupper(), signs == b">", signs.strip() == b":", b"cookie" in squeezed
+    )  # fmt: skip
 
 
-def _field(place: Place) -> Found:
+def _field(named: _Named | None, text: bytes, start: int, _end: int, _floor: int, limit: int) -> Found:
     """A field with a telling name: its value, if that looks like one of the kind."""
-    named = _named(place.text[place.start : place.end])
-    if (
-        named is None
-        or not looks.begins_word(place.text, place.start, named.key)
-        or (named.separator == b">" and place.text[place.start - 1 : place.start] not in {b"<", b":"})
-    ):
+    if named is None:
         return _NOTHING
-    kind, squeezed, at = named.kind, named.squeezed, place.start + named.size
-    (start, end), quoted = value_at(place.text, at, place.limit, kind)
-    if kind == "birth_date" and not quoted and (day := looks.DATE.match(place.text, at, place.limit)):
+    kind, size, look, vague, capital, tag, colon, whole = named
+    before = text[start - 1 : start]
+    # A name begins at a word: not `fhirBundle_hotel=`, but `patientEmail=` and `user_email=`.
+    if (before.isalpha() and not (capital and not before.isupper())) or (tag and before not in {b"<", b":"}):
+        return _NOTHING
+    start, end, quoted = value_at(text, start + size, limit, kind)
+    if kind == "birth_date" and not quoted and (day := looks.DATE.match(text, start, limit)):
         end = day.end()
-    length = looks.LOOKS["given" if squeezed in _LONE else kind](place.text[start:end], quoted, squeezed in _VAGUE)
-    if not length or (
-        kind == "password" and named.separator.strip() == b":" and not quoted and place.text[start:end].isalpha()
-    ):
+    length = look(text[start:end], quoted, vague)
+    if not length:
         return _NOTHING
-    if kind in {"token", "password"} and (scheme := looks.SCHEME.match(place.text, start, place.limit)):
-        start, length = scheme.end(), _word_at(place.text, scheme.end(), place.limit) - scheme.end()
-    if kind == "cookie":
-        length = looks.cookie(place.text, start, place.limit, whole=b"cookie" in squeezed, quoted=quoted)
-    if kind == "token":
-        kind = _token_kind(place.text[start : start + length])
+    if kind in SECRETS:
+        if kind == "password" and colon and not quoted and text[start:end].isalpha():
+            return _NOTHING
+        if kind == "cookie":
+            length = looks.cookie(text, start, limit, whole=whole, quoted=quoted)
+        elif scheme := looks.SCHEME.match(text, start, limit):
+            start = scheme.end()
+            length = _word_at(text, start, limit) - start
+        if kind == "token":
+            kind = _token_kind(text[start : start + length])
     return [(start, start + length, kind)] if length > 0 else _NOTHING
 
 
-def _human(place: Place) -> Found:
+def _in_one_piece(matched: bytes) -> tuple[str, int]:
+    """Kind of FHIR's names and addresses, and bytes before the value."""
+    return "name" if matched[:1] in b"nN" else "address", len(matched[:-1].rstrip(b'\\"'))
+
+
+def _human(told: tuple[str, int], text: bytes, start: int, _end: int, _floor: int, limit: int) -> Found:
     """A name or an address of FHIR that is written in one piece."""
-    at = place.start + len(place.matched[:-1].rstrip(b'\\"'))
-    kind = "name" if place.matched[:1] in b"nN" else "address"
-    (start, end), quoted = value_at(place.text, at, place.limit, kind)
-    return [(start, end, kind)] if quoted and not looks.empty(place.text[start:end]) else _NOTHING
+    kind, size = told
+    start, end, quoted = value_at(text, start + size, limit, kind)
+    return [(start, end, kind)] if quoted and not looks.empty(text[start:end]) else _NOTHING
 
 
 def _word_at(text: bytes, at: int, limit: int) -> int:
@@ -223,136 +217,160 @@ def _word_at(text: bytes, at: int, limit: int) -> int:
     return found.end() if found else at
 
 
-def _bearer(place: Place) -> Found:
-    end = _word_at(place.text, place.end - 1, place.limit)
-    word = place.text[place.end - 1 : end]
-    if place.matched[:2].lower() == b"ba":
+def _is_basic(matched: bytes) -> bool:
+    return matched[:2].lower() == b"ba"
+
+
+def _bearer(basic: bool, text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
+    start, end = end - 1, _word_at(text, end - 1, limit)
+    word = text[start:end]
+    if basic:
         try:
             good = b":" in base64.b64decode(word, validate=True)
         except binascii.Error:
             good = False
     else:
         good = looks.like_secret(word)
-    return [(place.end - 1, end, _token_kind(word))] if good else _NOTHING
+    return [(start, end, _token_kind(word))] if good else _NOTHING
 
 
 def _token_kind(word: bytes) -> str:
     return "jwt" if _JWT.match(word) else "token"
 
 
-def _token(place: Place) -> Found:
-    end = _word_at(place.text, place.end - 1, place.limit)
-    return (
-        [(place.start, end, "token")]
-        if end - place.start >= 18 and looks.like_secret(place.text[place.start : end])
-        else _NOTHING
-    )
+def _token(text: bytes, start: int, end: int, _floor: int, limit: int) -> Found:
+    end = _word_at(text, end - 1, limit)
+    return [(start, end, "token")] if end - start >= 18 and looks.like_secret(text[start:end]) else _NOTHING
 
 
-def _email(place: Place) -> Found:
-    domain = _DOMAIN.match(place.text, place.start, place.limit)
+def _email(text: bytes, start: int, _end: int, floor: int, limit: int) -> Found:
+    domain = _DOMAIN.match(text, start, limit)
     if not domain:
         return _NOTHING
-    before = place.text[max(place.floor, place.start - 64) : place.start]
+    before = text[max(floor, start - 64) : start]
     local = before[len(before.rstrip(_LOCAL)) :]
     rest = before[: len(before) - len(local)]
     if rest[-1:] == b"'" and rest[-2:-1].isalpha():
         local = rest[len(rest[:-1].rstrip(_LOCAL)) :] + local
     local = local.lstrip(b".-%+")
-    start = place.start - len(local)
-    return [(start, domain.end(), "email")] if local and not local.endswith(b".") else _NOTHING
+    return [(start - len(local), domain.end(), "email")] if local and not local.endswith(b".") else _NOTHING
 
 
-def _birth_date(place: Place) -> Found:
-    found = looks.DATE_AFTER.match(place.text, place.end - 1, place.limit)
+def _birth_date(text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
+    found = looks.DATE_AFTER.match(text, end - 1, limit)
     return [(*found.span(1), "birth_date")] if found and checks.birth_date(found[1]) else _NOTHING
 
 
-def _numbered(place: Place) -> Found:
+def _kind_of_number(matched: bytes) -> str:
+    kinds = {b"ssn": "ssn", b"soc": "ssn", b"nhs": "nhs", b"cre": "card", b"car": "card", b"iba": "iban"}
+    return kinds.get(matched[:3].lower(), "mrn")
+
+
+def _numbered(kind: str, text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
     """A number behind the word that says what it is."""
-    word = place.matched[:3].lower()
-    kind = {b"ssn": "ssn", b"soc": "ssn", b"nhs": "nhs", b"cre": "card", b"car": "card", b"iba": "iban"}.get(
-        word, "mrn"
-    )
-    found = looks.NUMBER_AFTER[kind].match(place.text, place.end - 1, place.limit)
+    found = looks.NUMBER_AFTER[kind].match(text, end - 1, limit)
     return [(*found.span(1), kind)] if found and looks.NUMBER[kind](found[1]) else _NOTHING
 
 
-def _said(place: Place) -> Found:
+def _kind_of_secret(matched: bytes) -> str:
+    return "password" if matched[:1].lower() in b"pi" else "token"
+
+
+def _said(kind: str, text: bytes, start: int, end: int, _floor: int, limit: int) -> Found:
     """A password or a token in a sentence, or behind an option of a command."""
-    found = looks.SECRET_AFTER.match(place.text, place.end - 1, place.limit)
+    found = looks.SECRET_AFTER.match(text, end - 1, limit)
     if not found:
         return _NOTHING
     group = 1 if found[1] is not None else 2
-    dashed = place.text[place.start - 2 : place.start] == b"--"
+    dashed = text[start - 2 : start] == b"--"
     good = not looks.empty(found[group]) and (group == 1 or dashed or looks.like_password(found[group]))
-    kind = "password" if place.matched[:1].lower() in b"pi" else "token"
     return [(*found.span(group), "jwt" if _JWT.match(found[group]) else kind)] if good else _NOTHING
 
 
-def _called(place: Place) -> Found:
-    found = looks.PHONE_AFTER.match(place.text, place.end - 1, place.limit)
-    if not found or not looks.phone(found[1]):
-        return _NOTHING
-    return [(*found.span(1), "phone")]
+def _called(text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
+    found = looks.PHONE_AFTER.match(text, end - 1, limit)
+    return [(*found.span(1), "phone")] if found and looks.phone(found[1]) else _NOTHING
 
 
-def _patient(place: Place) -> Found:
-    found = looks.PATIENT_NUMBER.search(place.text, place.start, min(place.limit, place.end + 64))
-    if not found:
-        return _NOTHING
-    direct = place.matched[7:9].lstrip(b"sS")[:1] == b"/"
-    if not direct and not looks.many_digits(found[1]):
+def _is_path(matched: bytes) -> bool:
+    return matched[7:9].lstrip(b"sS")[:1] == b"/"
+
+
+def _patient(path: bool, text: bytes, start: int, end: int, _floor: int, limit: int) -> Found:
+    found = looks.PATIENT_NUMBER.search(text, start, min(limit, end + 64))
+    if not found or not (path or looks.many_digits(found[1])):
         return _NOTHING
     number = (*found.span(1), "mrn")
-    shown = looks.DISPLAY.match(place.text, found.end(), place.limit)
+    shown = looks.DISPLAY.match(text, found.end(), limit)
     return [number, (*shown.span(1), "name")] if shown and not looks.empty(shown[1]) else [number]
 
 
-def _person(place: Place) -> Found:
-    start = place.end - len(looks.NAME_BEGUN.search(place.matched)[0])  # type: ignore[index]  # the pattern found it
-    first = place.end - len(place.matched.rpartition(b" ")[2])
-    end = looks.person(place.text, first, place.limit, title=place.matched)
+class _Title(NamedTuple):
+    """What a title says about the name behind it, and how many bytes of a match are the name, with and without its own."""
+
+    polite: bool
+    small: bool
+    whole: int
+    first: int
+
+
+def _title(matched: bytes) -> _Title:
+    whole = looks.NAME_BEGUN.search(matched)[0]  # type: ignore[index]  # the pattern found it
+    first = matched.rpartition(b" ")[2]
+    return _Title(matched.lower().startswith(looks.HONORIFICS), matched[:1].islower(), len(whole), len(first))
+
+
+def _person(title: _Title, text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
+    start = end - title.whole
+    end = looks.person(text, end - title.first, limit, polite=title.polite, small=title.small)
     return [(start, end, "name")] if end else _NOTHING
 
 
-def _three_three_four(place: Place) -> Found:
+def _three_three_four(text: bytes, start: int, end: int, _floor: int, limit: int) -> Found:
     """NHS numbers are written with spaces; so are some telephone numbers, whose check digit seldom fits."""
-    if not looks.alone(*place[:3]):
+    if not looks.alone(text, start, end):
         return _NOTHING
-    if place.matched[:1].isdigit() and place.matched[3:4] == b" " and checks.nhs(place.matched):
-        return [(place.start, place.end, "nhs")]
-    if place.matched[3:4] == b" " and not looks.american(place.matched):
+    matched = text[start:end]
+    if matched[3:4] == b" ":
+        if matched[:1].isdigit() and checks.nhs(matched):
+            return [(start, end, "nhs")]
+        if not looks.american(matched):
+            return _NOTHING
+    return [(start, looks.extension(text, end, limit), "phone")]
+
+
+def _phone(text: bytes, start: int, _end: int, _floor: int, limit: int) -> Found:
+    before = text[max(0, start - 2) : start]
+    if text[start : start + 1] == b"0" and before[:1].isdigit() and before[1:] == b" ":
         return _NOTHING
-    return [(place.start, looks.extension(place.text, place.end, place.limit), "phone")]
+    end = looks.phone_at(text, start, limit)
+    return [(start, end, "phone")] if end and looks.alone(text, start, end) else _NOTHING
 
 
-def _phone(place: Place) -> Found:
-    end = looks.phone_at(place.text, place.start, place.limit)
-    before = place.text[max(0, place.start - 2) : place.start]
-    if place.matched[:1] == b"0" and before[:1].isdigit() and before[1:] == b" ":
+def _iban(text: bytes, start: int, _end: int, _floor: int, limit: int) -> Found:
+    length = checks.iban(text[start : min(limit, start + 44)])
+    end = start + length
+    return [(start, end, "iban")] if length and not text[end : end + 1].isalnum() else _NOTHING
+
+
+def _address(text: bytes, start: int, end: int, _floor: int, limit: int) -> Found:
+    if not looks.street(text[start:end]):
         return _NOTHING
-    return [(place.start, end, "phone")] if end and looks.alone(place.text, place.start, end) else _NOTHING
+    return [(start, looks.rest_of_address(text, end, limit), "address")]
 
 
-def _iban(place: Place) -> Found:
-    length = checks.iban(place.text[place.start : min(place.limit, place.start + 44)])
-    end = place.start + length
-    return [(place.start, end, "iban")] if length and not place.text[end : end + 1].isalnum() else _NOTHING
-
-
-def _address(place: Place) -> Found:
-    if not looks.street(place.matched):
-        return _NOTHING
-    return [(place.start, looks.rest_of_address(place.text, place.end, place.limit), "address")]
-
-
-_HANDLERS: dict[str, Way] = {
+_HANDLERS: dict[str, tuple[Callable[..., Found], int]] = {
     "done": (_done, 0), "hl7": (_segment, 0), "private_key": (_private_key, 0), "jwt": (_jwt, 0), "url_password": (_url_password, 0),
     "human": (_human, 6), "field": (_field, 4), "bearer": (_bearer, 1),
     "token": (_token, 0), "email": (_email, 0), "birth_date": (_birth_date, 1),
     "numbered": (_numbered, 1), "said": (_said, 1), "called": (_called, 1), "patient": (_patient, 8), "person": (_person, 4),
     "ssn": (_checked("ssn", checks.ssn), 99), "three_three_four": (_three_three_four, 99), "phone": (_phone, 99),
-    "card": (_checked("card", looks.card), 99), "iban": (_iban, 99), "address": (_address, 999), "custom": (_whole("mrn"), 0),
+    "card": (_checked("card", looks.card), 99), "iban": (_iban, 99), "address": (_address, 999), "custom": (_custom, 0),
 }  # fmt: skip
 """Way of finding: who decides, and how many bytes before its end the search goes on where there was nothing."""
+
+_TOLD: dict[str, Callable[[bytes], Any]] = {
+    "field": _named, "human": _in_one_piece, "bearer": _is_basic, "numbered": _kind_of_number, "said": _kind_of_secret,
+    "patient": _is_path, "person": _title,
+}  # fmt: skip
+"""Way of finding: what the matched bytes alone tell, worked out once and given to who decides."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from wardlight.protect.extent import Span
-
 FIELDS: dict[bytes, dict[int, str]] = {
     b"PID": {
         2: "mrn", 3: "mrn", 4: "mrn", 5: "name", 6: "name", 7: "birth_date", 9: "name", 11: "address", 13: "phone", 14: "phone",
@@ -46,7 +44,7 @@ def segment(text: bytes, at: int, limit: int) -> list[tuple[int, int, str]]:
     return found
 
 
-def _parts(text: bytes, start: int, end: int, kind: str) -> list[Span]:
+def _parts(text: bytes, start: int, end: int, kind: str) -> list[tuple[int, int]]:
     """Of an identifier only its number, which stays linkable; of anything else the whole field."""
     if kind != "mrn":
         return [(start, end)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from operator import attrgetter
+from operator import itemgetter
 from pathlib import Path
 from typing import Self
 
@@ -98,12 +98,12 @@ class Known:
         starts, ends, prints = self._prints_of(text)
         candidates = np.flatnonzero(self._prints[prints])
         words = [(int(starts[at]), int(ends[at])) for at in candidates]
-        own = [Finding(start, end, "known") for start, end in words if self._hash(text[start:end]) in self._hashes]
+        own = [(start, end, "known") for start, end in words if self._hash(text[start:end]) in self._hashes]
         if not own:
             return found
         merged: list[Finding] = []
-        for one in sorted([*found, *own], key=attrgetter("start")):
-            if not merged or one.start >= merged[-1].end:
+        for one in sorted([*found, *own], key=itemgetter(0)):
+            if not merged or one[0] >= merged[-1][1]:
                 merged.append(one)
         return merged
 

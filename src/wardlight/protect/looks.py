@@ -8,12 +8,22 @@ from collections.abc import Callable
 from wardlight.protect import checks
 from wardlight.protect.kinds import ACTIONS
 
+Look = Callable[[bytes, bool, bool], int]
+"""Of a field's value, whether it was in quotes and whether the field's name is vague, how many bytes are to go."""
+
 _DONE = re.compile(rb"pseudo:[a-z_]{2,12}:k\d{1,4}:[A-Z2-7]{16}|\[(?:" + "|".join(ACTIONS).encode() + rb")\]")
 _DONE_BEGINS = (b"[", b"p")
-_EMPTY = re.compile(
-    rb"(?i:null|none|nil|true|false|undefined|unknown|redacted|n/?a|empty|missing|yes|no|set|unset|optional|required|string|0)?|(?:[*x.#-]|\xe2\x80\xa2)*|<\w*>?|\$(?:\{\w*\}?|[A-Z_][A-Z0-9_]*|[a-z_]*)|%[sdv]|\{\w*\}?|\?"
+_EMPTY_WORDS = frozenset(
+    b"null none nil true false undefined unknown redacted n/a na empty missing yes no set unset optional required string 0".split()
+)
+_LONGEST_WORD = max(map(len, _EMPTY_WORDS))
+_EMPTY_BEGINS = frozenset(b"*x.#-\xe2<$%{?")
+_EMPTY_SIGNS = re.compile(
+    rb"(?:[*x.#-]|\xe2\x80\xa2)*|<\w*>?|\$(?:\{\w*\}?|[A-Z_][A-Z0-9_]*|[a-z_]*)|%[sdv]|\{\w*\}?|\?"
 )
 _AWS = re.compile(rb"A[KS]IA[A-Z2-7]{16}")
+_BEGINS_ALONE = re.compile(rb"(?<![A-Za-z0-9])(?<![A-Za-z0-9][-.+_])")
+_ENDS_ALONE = re.compile(rb"(?![A-Za-z0-9]|[-._]\d)")
 _LETTER = rb"[A-Za-z\x80-\xff]"
 _CAPITAL = rb"(?:[A-Z]|\xc3[\x80-\x9e]|\xc4[\x80-\xbf]|\xc5[\x80-\xbf]|\xce[\x91-\xa9]|\xd0[\x90-\xaf])"
 _SMALL = rb"[A-Za-z'.\x80-\xff-]"
@@ -57,7 +67,7 @@ _GIVEN = re.compile(
     rb"(?:" + _PARTICLE + rb" )*+(?:" + _CAPITAL + _SMALL + rb"*+(?: " + _PARTICLE + rb"\b)*+[ ,\"'\\\\\n]*+)++"
 )
 _SUFFIXES = frozenset((b"III", b"DDS", b"DVM", b"PHD", b"MBA", b"OBE", b"CBE", b"MBE"))
-_HONORIFICS = (b"mr", b"mrs", b"ms", b"miss", b"mx", b"dr", b"prof", b"herr", b"frau", b"mme", b"sr", b"sra", b"sig")
+HONORIFICS = (b"mr", b"mrs", b"ms", b"miss", b"mx", b"dr", b"prof", b"herr", b"frau", b"mme", b"sr", b"sra", b"sig")
 _DAY = rb"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ]{1,2}\d{1,2}[-/. ]{1,2}(?:\d{4}|\d{2})\b|\d{8}\b)"
 _MONTH = (
     rb"(?i:jan|feb|f\xc3\xa9v|mar|m\xc3\xa4r|apr|avr|ma[iy]|jun|jui|jul|aug|ao[u\xc3]|sep|o[ck]t|nov|de[cz]|d\xc3\xa9c|ene|abr|ago|dic|gen|mag|giu|lug|set|ott)"
@@ -117,7 +127,7 @@ _NOT_STREETS = frozenset(
 
 def done(value: bytes) -> bool:
     """Whether a value has been replaced already."""
-    return (b"[" in value or b"pseudo" in value) and _DONE.fullmatch(value.strip()) is not None
+    return value.lstrip()[:1] in _DONE_BEGINS and _DONE.fullmatch(value.strip()) is not None
 
 
 def done_at(text: bytes, at: int) -> int:
@@ -128,34 +138,17 @@ def done_at(text: bytes, at: int) -> int:
 
 def empty(value: bytes) -> bool:
     """Whether a value says nothing, or has been replaced already."""
-    return _EMPTY.fullmatch(value) is not None or done(value)
-
-
-def begins_word(text: bytes, at: int, key: bytes) -> bool:
-    """Whether a field's name begins at a word: not `fhirBundle_hotel=`, but `patientEmail=` and `user_email=`."""
-    before = text[at - 1 : at]
-    return not before.isalpha() or (key[:1].isupper() and not before.isupper())
+    return (
+        not value
+        or (len(value) <= _LONGEST_WORD and value.lower() in _EMPTY_WORDS)
+        or (value[0] in _EMPTY_BEGINS and _EMPTY_SIGNS.fullmatch(value) is not None)
+        or done(value)
+    )
 
 
 def alone(text: bytes, start: int, end: int) -> bool:
     """Whether figures aren't part of a longer number, an address or a version."""
-    before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    return not (
-        (
-            before[-1:] in {b"-", b".", b"+", b"_", b":"}
-            and before[:1].isalnum()
-            and len(before) == 2
-            and before[-1:] != b":"
-        )
-        or (
-            after[:1] in {b"-", b".", b"_", b":"}
-            and after[1:2].isalnum()
-            and after[:1] != b":"
-            and not after[1:2].isalpha()
-        )
-        or before[-1:].isalnum()
-        or after[:1].isalnum()
-    )
+    return _BEGINS_ALONE.match(text, start) is not None and _ENDS_ALONE.match(text, end) is not None
 
 
 def like_secret(value: bytes) -> bool:
@@ -241,12 +234,11 @@ def many_digits(value: bytes) -> bool:
     return len(checks.digits(value)) >= 4
 
 
-def person(text: bytes, at: int, limit: int, title: bytes) -> int:
-    """Where the name of a person that follows a title ends; 0 if what follows is none."""
+def person(text: bytes, at: int, limit: int, *, polite: bool, small: bool) -> int:
+    """Where the name of a person ends that follows a title, a polite one or one written small; 0 if what follows is none."""
     found = _NAME.match(text, at, min(limit, at + 120))
     if not found:
         return 0
-    polite = title.lower().startswith(_HONORIFICS)
     words: list[bytes] = []
     end = at
     for word in re.finditer(rb",? ?([^\s,]+)", found[0]):
@@ -262,7 +254,7 @@ def person(text: bytes, at: int, limit: int, title: bytes) -> int:
         end = at + word.end()
         if word[1].endswith(b".") and len(word[1]) > 3:
             break
-    lone = len(words) == 1 and (polite or (title[:1].islower() and not words[0].isupper()))
+    lone = len(words) == 1 and (polite or (small and not words[0].isupper()))
     if not (len(words) >= 2 or lone) or (len(words[0]) < 2 and len(words) < 2):
         return 0
     while text[end - 1 : end] in {b".", b"-", b"'"}:
@@ -336,7 +328,7 @@ def _given(value: bytes, quoted: bool, _vague: bool) -> int:
     return len(found[0].rstrip(b".-, ")) if not empty(value) else 0
 
 
-def _look(check: Callable[[bytes], bool]) -> Callable[[bytes, bool, bool], int]:
+def _look(check: Callable[[bytes], bool]) -> Look:
     """Make a question about the whole value of one about its bytes."""
     return lambda value, _quoted, _vague: len(value) if not empty(value) and check(value) else 0
 
@@ -382,7 +374,7 @@ def _token_value(value: bytes, _quoted: bool, _vague: bool) -> int:
     return len(value) if len(value) >= 6 and not empty(value) and (len(value) >= 20 or not value.isdigit()) else 0
 
 
-LOOKS: dict[str, Callable[[bytes, bool, bool], int]] = {
+LOOKS: dict[str, Look] = {
     "name": _name,
     "given": _given,
     "birth_date": _date,
@@ -402,7 +394,7 @@ LOOKS: dict[str, Callable[[bytes, bool, bool], int]] = {
     "token": _token_value,
     "cookie": _secret,
 }
-"""Kind: of a field's value, whether it was in quotes and whether the field's name is vague, how many bytes are to go."""
+"""Kind: its look at the value of a field."""
 
 NUMBER: dict[str, Callable[[bytes], bool]] = {
     "ssn": checks.ssn,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter as Counts
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain, compress
 from typing import Any
 
 import numpy as np
@@ -32,12 +34,12 @@ _ROUNDS = 4
 _CHUNK = 16 * 1024
 """Records that are looked at together: a few megabytes."""
 
-_UNKNOWN: frozenset[str] = frozenset()
+_REMEMBERED = 10_000
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-Removed = tuple[int, str, str]
-"""In this row, at this path, something of this kind."""
+Removed = tuple[int, str, Sequence[str]]
+"""In this row, at this path, things of these kinds."""
 
 
 class Protector:
@@ -53,7 +55,12 @@ class Protector:
         self._known = known
         self._finder = Finder(settings.mrn_patterns)
         self.actions = actions_of(settings.actions)
-        self._masks = {kind: f"[{kind}]" for kind in self.actions}
+        self._instead = {
+            kind: f"[{kind}]".encode() if action == "mask" else b""
+            for kind, action in self.actions.items()
+            if action != "pseudonym"
+        }
+        self._clean: set[str] = set()
         self._attribute_kinds = attribute_kinds(settings.attributes)
         self._columns = settings.columns
         if wrong := set(settings.columns) - {"user_id", "patient_id"}:
@@ -78,12 +85,12 @@ class Protector:
         raw = text.encode("utf-8", "replace").replace(b"\0", b" ")
         told: list[tuple[str, str]] = []
         for _ in range(_ROUNDS):
-            found = [one for one in self.find(raw) if not audit or one.kind in SECRETS]
+            found = [one for one in self.find(raw) if not audit or one[2] in SECRETS]
             if not found:
                 break
-            told += [(one.kind, self._instead(one.kind, raw[one.start : one.end])) for one in found]
+            told += [(kind, self._in_place_of(kind, raw[start:end]).decode()) for start, end, kind in found]
             raw = self._replaced(raw, 0, len(raw), found)
-        return raw.decode(), told
+        return raw.decode("utf-8", "replace"), told
 
     def find(self, text: bytes) -> list[Finding]:
         """Find identifiers, secrets and what the dictionary knows, in order and without overlaps."""
@@ -101,64 +108,45 @@ class Protector:
             columns[name] = self._pseudonyms(columns[name], name, audit, removed)
         if not removed:
             return batch
-        for (kind, action), count in Counts((kind, self.actions[kind]) for _, _, kind in removed).items():
-            self._counter.labels(kind, action).inc(count)
+        for kind, count in Counts(chain.from_iterable(kinds for _, _, kinds in removed)).items():
+            self._counter.labels(kind, self.actions[kind]).inc(count)
         columns["attributes"] = noted(columns["attributes"], removed)
         return pa.record_batch(list(columns.values()), schema=batch.schema)
 
     def _column(self, column: pa.Array, path: str, audit: Mask, removed: list[Removed]) -> pa.Array:
         """Replace what is found in a column of texts, a row a record."""
-        hits = list(self._hits(column, audit))
-        for row, _, kinds in hits:
-            removed.extend((row, path, kind) for kind in kinds)
-        return _put(column, {row: text for row, text, _ in hits})
+        texts, kinds = self._cleaned(column, audit)
+        removed += ((row, path, kinds[row]) for row in sorted(texts))
+        return _put(column, texts)
 
-    def _hits(self, column: pa.Array, audit: Mask) -> Iterator[tuple[int, str, list[str]]]:
-        """Yield the rows in which something is found, with the text that takes their place and the kinds."""
+    def _cleaned(self, column: pa.Array, audit: Mask) -> tuple[dict[int, str], dict[int, list[str]]]:
+        """Return by row the texts that take the place of those in which something is found, and of what kinds it is."""
         rows: Sequence[int] = range(len(column))
-        told: defaultdict[int, list[str]] = defaultdict(list)
         texts: dict[int, str] = {}
+        kinds: defaultdict[int, list[str]] = defaultdict(list)
         for _ in range(_ROUNDS):
-            changed = self._round(column, rows, audit, told)
-            texts.update(changed)
+            raw, starts = _one_text(column)
+            changed = {}
+            for at, here in _by_row(self.find(raw), starts, audit[rows]):
+                text = self._replaced(raw, int(starts[at]), int(starts[at + 1]) - 1, here)
+                changed[rows[at]] = text.decode("utf-8", "replace")
+                kinds[rows[at]] += [kind for _, _, kind in here]
             if not changed:
                 break
+            texts |= changed
             rows, column = list(changed), pa.array(changed.values(), pa.string())
-        yield from ((row, texts[row], told[row]) for row in sorted(texts))
-
-    def _round(
-        self, column: pa.Array, rows: Sequence[int], audit: Mask, told: defaultdict[int, list[str]]
-    ) -> dict[int, str]:
-        """Look at texts once; return those that changed by their row."""
-        raw, starts = _one_text(column)
-        found = self.find(raw)
-        if not found:
-            return {}
-        at = np.searchsorted(starts, np.array([one.start for one in found]), side="right") - 1
-        by_row: defaultdict[int, list[Finding]] = defaultdict(list)
-        for index, one in zip(at.tolist(), found, strict=True):
-            if one.kind in SECRETS or not audit[rows[index]]:
-                by_row[index].append(one)
-        changed = {}
-        for index, here in by_row.items():
-            start, end = int(starts[index]), int(starts[index + 1]) - 1
-            changed[rows[index]] = self._replaced(raw, start, end, here).decode("utf-8", "replace")
-            told[rows[index]] += [one.kind for one in here]
-        return changed
+        return texts, kinds
 
     def _replaced(self, raw: bytes, start: int, end: int, found: Iterable[Finding]) -> bytes:
         pieces = []
-        for one in found:
-            pieces += [raw[start : one.start], self._instead(one.kind, raw[one.start : one.end]).encode()]
-            start = one.end
+        for first, last, kind in found:
+            pieces += [raw[start:first], self._in_place_of(kind, raw[first:last])]
+            start = last
         return b"".join([*pieces, raw[start:end]])
 
-    def _instead(self, kind: str, value: bytes) -> str:
-        """What stands where a value stood."""
-        action = self.actions[kind]
-        if action == "mask":
-            return self._masks[kind]
-        return self._keys.pseudonym(kind, value.decode("utf-8", "replace")) if action == "pseudonym" else ""
+    def _in_place_of(self, kind: str, value: bytes) -> bytes:
+        fixed = self._instead.get(kind)
+        return self._keys.pseudonym(kind, value.decode("utf-8", "replace")).encode() if fixed is None else fixed
 
     def _attributes(self, column: pa.MapArray, audit: Mask, removed: list[Removed]) -> pa.MapArray:
         """Replace values of attributes that always carry an identifier, and what is found in all the others."""
@@ -174,28 +162,36 @@ class Protector:
         for item in np.flatnonzero(telling).tolist():
             kind, value = kinds[code[item]], values[item].as_py()
             if not looks.empty(value.encode()) and (kind in SECRETS or not audit[owner[item]]):
-                texts[item] = self._instead(kind, value.encode())
-                removed.append((int(owner[item]), f"attributes.{names[code[item]]}", kind))
+                texts[item] = self._in_place_of(kind, value.encode()).decode()
+                removed.append((int(owner[item]), f"attributes.{names[code[item]]}", [kind]))
         rest = np.flatnonzero(~telling)
-        for item, text, found in self._hits(
+        found, kinds_of = self._cleaned(
             values.take(pa.array(rest)) if len(rest) < len(values) else values, audit[owner[rest]]
-        ):
-            texts[int(rest[item])] = text
-            path = f"attributes.{names[code[rest[item]]]}"
-            removed.extend((int(owner[rest[item]]), path, kind) for kind in found)
+        )
+        for at, text in found.items():
+            item = int(rest[at])
+            texts[item] = text
+            removed.append((int(owner[item]), f"attributes.{names[code[item]]}", kinds_of[at]))
         return (
             column if not texts else pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, _put(values, texts))
         )
 
     def _streams(self, column: pa.DictionaryArray, removed: list[Removed]) -> pa.DictionaryArray:
-        """Replace what is found in labels; there are few different ones."""
-        hits = list(self._hits(column.dictionary, np.zeros(len(column.dictionary), bool)))
-        if not hits:
+        """Replace what is found in labels; there are few different ones, and nothing in most, which is remembered."""
+        labels = column.dictionary.to_pylist()
+        fresh = [at for at, text in enumerate(labels) if text not in self._clean]
+        if not fresh:
+            return column
+        found, kinds = self._cleaned(column.dictionary.take(pa.array(fresh)), np.zeros(len(fresh), bool))
+        if len(self._clean) > _REMEMBERED:
+            self._clean.clear()
+        self._clean.update(labels[at] for number, at in enumerate(fresh) if number not in found)
+        if not found:
             return column
         indices = column.indices.to_numpy(zero_copy_only=False)
-        for at, _, kinds in hits:
-            removed.extend((row, "stream", kind) for row in np.flatnonzero(indices == at).tolist() for kind in kinds)
-        dictionary = _put(column.dictionary, {at: text for at, text, _ in hits})
+        for number in sorted(found):
+            removed += ((row, "stream", kinds[number]) for row in np.flatnonzero(indices == fresh[number]).tolist())
+        dictionary = _put(column.dictionary, {fresh[number]: text for number, text in found.items()})
         plain = pa.DictionaryArray.from_arrays(column.indices, dictionary).cast(pa.string())
         return plain.dictionary_encode().cast(column.type)
 
@@ -205,15 +201,15 @@ class Protector:
         for row, value in enumerate(column.to_pylist()):
             if value and not audit[row] and not looks.done(value.encode()):
                 texts[row] = self._keys.pseudonym("mrn", value)
-                removed.append((row, name, "mrn"))
+                removed.append((row, name, ["mrn"]))
         return _put(column, texts)
 
 
 def noted(column: pa.MapArray, removed: Iterable[Removed]) -> pa.MapArray:
     """Add the attribute that says what was removed."""
-    notes: defaultdict[int, Counts[str]] = defaultdict(Counts)
-    for row, path, kind in removed:
-        notes[row][f"{path}:{kind}"] += 1
+    notes: defaultdict[int, dict[str, list[str]]] = defaultdict(dict)
+    for row, path, kinds in removed:
+        notes[row].setdefault(path, []).extend(kinds)
     offsets, keys, values = _flat(column)
     names = keys.dictionary.to_pylist()
     code = keys.indices.to_numpy(zero_copy_only=False)
@@ -225,7 +221,10 @@ def noted(column: pa.MapArray, removed: Iterable[Removed]) -> pa.MapArray:
     else:
         names.append(NOTE)
     rows = np.array(sorted(notes), np.int64)
-    texts = [",".join(([before[row]] if row in before else []) + _written(notes[row])) for row in rows.tolist()]
+    texts = [
+        ",".join([*filter(None, [before.get(row)]), *(_written(path, *kinds) for path, kinds in notes[row].items())])
+        for row in rows.tolist()
+    ]
     ends = offsets[rows + 1]
     take = np.insert(np.arange(len(values)), ends, len(values) + np.arange(len(rows)))
     more = np.zeros(len(offsets), np.int64)
@@ -239,8 +238,11 @@ def noted(column: pa.MapArray, removed: Iterable[Removed]) -> pa.MapArray:
     )
 
 
-def _written(note: Counts[str]) -> list[str]:
-    return [f"{what}*{count}" if count > 1 else what for what, count in note.items()]
+@lru_cache(maxsize=_REMEMBERED)
+def _written(path: str, *kinds: str) -> str:
+    return ",".join(
+        f"{path}:{kind}*{count}" if count > 1 else f"{path}:{kind}" for kind, count in Counts(kinds).items()
+    )
 
 
 def _without(column: pa.MapArray, code: int, rows: Iterable[int]) -> tuple[pa.MapArray, dict[int, str]]:
@@ -268,6 +270,22 @@ def _one_text(column: pa.Array) -> tuple[bytes, Ints]:
     starts = np.concatenate([[0], np.cumsum(lengths + 1)])
     whole = pa.ListArray.from_arrays(pa.array([0, len(column)], pa.int32()), column.cast(pa.binary()))
     return pc.binary_join(whole, b"\0")[0].as_py(), starts
+
+
+def _by_row(found: list[Finding], starts: Ints, spared: Mask) -> Iterator[tuple[int, list[Finding]]]:
+    """Yield the rows in which something is, with that; in rows that are spared only secrets count."""
+    if not found:
+        return
+    rows = np.searchsorted(starts, [start for start, _, _ in found], side="right") - 1
+    if spared.any():
+        counts = [
+            kind in SECRETS or not spare for (_, _, kind), spare in zip(found, spared[rows].tolist(), strict=True)
+        ]
+        found, rows = list(compress(found, counts)), rows[counts]
+    edges = np.flatnonzero(np.diff(rows, prepend=-1))
+    ends = [*edges[1:].tolist(), len(found)]
+    for row, start, end in zip(rows[edges].tolist(), edges.tolist(), ends, strict=False):
+        yield row, found[start:end]
 
 
 def _put(column: pa.Array, texts: dict[int, str]) -> pa.Array:
