@@ -58,9 +58,9 @@ class Finder:
         grouped, plain = alternation(own)
         # What stands around this call in the module re2 costs twice as much as the search.
         self._match = plain._regexp.Match  # noqa: SLF001
-        self._shape = _SAME if own else _FIGURES
+        self._figures = _SAME if own else _FIGURES
         self._grouped = grouped
-        self._ways: dict[tuple[int, bytes], Way] = {}
+        self._ways: dict[bytes | tuple[int, bytes], Way] = {}
 
     def find(self, text: bytes) -> list[Finding]:
         """Return what is in a text, in its order and without overlaps; a zero byte ends a value."""
@@ -68,7 +68,7 @@ class Finder:
         at = floor = 0
         limit = -1
         whole = len(text)
-        match, ways, figures = self._match, self._ways, self._shape
+        match, ways = self._match, self._ways
         while True:
             start, end = match(_ANYWHERE, text, at, whole)[0]
             if start < 0:
@@ -77,8 +77,7 @@ class Finder:
                 limit = text.find(b"\0", start)
                 limit = whole if limit < 0 else limit
             matched = text[start:end]
-            shape = (matched[0], matched.translate(figures))
-            handler, again = ways.get(shape) or self._way_of(shape, matched)
+            handler, again = ways.get(matched) or self._way_of(matched)
             here = handler(text, start, end, floor, limit)
             if here:
                 found += here
@@ -86,16 +85,23 @@ class Finder:
             else:
                 at = max(start + 1, end - again)
 
-    def _way_of(self, shape: tuple[int, bytes], matched: bytes) -> Way:
-        """Say which pattern matched; groups would tell, but cost several times the search."""
+    def _way_of(self, matched: bytes) -> Way:
+        """Say which pattern matched, and remember it for what differs from it in figures only."""
+        shape = (matched[0], matched.translate(self._figures))
+        if not (way := self._ways.get(shape)):
+            if len(self._ways) >= _REMEMBERED:
+                self._ways.clear()
+            way = self._ways[shape] = self._decided(matched)
+        if shape[1][:-1] == matched[:-1]:
+            self._ways[matched] = way
+        return way
+
+    def _decided(self, matched: bytes) -> Way:
+        """Match anew with groups; they would tell at once, but cost several times the search."""
         found = self._grouped.fullmatch(matched)
         name = NAMES[found.lastindex] if found else "done"
         handler, again = _HANDLERS[name]
-        way = (partial(handler, _TOLD[name](matched)) if name in _TOLD else handler), again
-        if len(self._ways) >= _REMEMBERED:
-            self._ways.clear()
-        self._ways[shape] = way
-        return way
+        return (partial(handler, _TOLD[name](matched)) if name in _TOLD else handler), again
 
 
 def _done(_text: bytes, _start: int, _end: int, _floor: int, _limit: int) -> Found:
@@ -116,7 +122,7 @@ def _checked(kind: str, check: Callable[[bytes], bool]) -> Handler:
 
 
 def _segment(text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
-    return [one for one in hl7.segment(text, end - 4, limit) if not looks.done(text[one[0] : one[1]])]
+    return hl7.segment(text, end - 4, limit)
 
 
 def _private_key(text: bytes, start: int, end: int, _floor: int, limit: int) -> Found:

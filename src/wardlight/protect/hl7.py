@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
+
+from wardlight.protect import looks
 
 FIELDS: dict[bytes, dict[int, str]] = {
     b"PID": {
@@ -15,43 +18,36 @@ FIELDS: dict[bytes, dict[int, str]] = {
 }  # fmt: skip
 """Segment, field number, kind (HL7 2.5.1, chapters 3 and 6)."""
 
-_FIELDS = 50
+_BOUND = re.compile(rb"(?:[^|]*+\|){50}")
 """Fields of a segment that are looked at."""
 
-_NEXT = rb"[ \t]{1,2}(?:MSH|EVN|PID|PD1|PV1|PV2|NK1|ROL|OBX|OBR|ORC|AL1|DG1|PR1|GT1|IN1|IN2|NTE|Z[A-Z0-9]{2})\|"
-_END = re.compile(rb"[\r\n\x00]|\\[rnx]|<(?i:cr|br)|" + _NEXT + rb"|(?<!\|)\"(?!\")|\"(?=[}\]\s,;]|$)")
-_IDENTIFIER = re.compile(rb"[^^~&|]+")
+_END = re.compile(
+    rb"[\r\n\x00\\< \t\"](?:(?<=[\r\n\x00])|(?<=\\)[rnx]|(?<=<)(?i:cr|br)|(?<=[ \t])[ \t]?(?:MSH|EVN|PID|PD1|PV1|PV2|NK1|ROL|OBX|OBR|ORC|"
+    rb"AL1|DG1|PR1|GT1|IN1|IN2|NTE|Z[A-Z0-9]{2})\||(?<=\")(?:(?<!\|\")(?!\")|(?=[}\]\s,;]|$)))"
+)
+_NUMBER = re.compile(rb"[^^~&|]+")
 
 
 def segment(text: bytes, at: int, limit: int) -> list[tuple[int, int, str]]:
     """Find the identifiers of a segment that begins at `at`."""
-    until = at
-    for _ in range(_FIELDS):
-        until = text.find(b"|", until, limit) + 1
-        if not until:
-            until = limit
-            break
+    bound = _BOUND.match(text, at, limit)
+    until = bound.end() if bound else limit
     ended = _END.search(text, at, until)
-    end = ended.start() if ended else until
-    kinds = FIELDS[text[at : at + 3]]
+    fields = text[at : ended.start() if ended else until].split(b"|")
+    starts = list(accumulate(map(len, fields), initial=at))
     found: list[tuple[int, int, str]] = []
-    start = at
-    for number, field in enumerate(text[at:end].split(b"|")):
-        kind = kinds.get(number, "")
-        if kind and field.strip(b"^~& ") and field != b'""':
-            found += [(begin, stop, kind) for begin, stop in _parts(text, start, start + len(field), kind)]
-        start += len(field) + 1
+    for number, kind in FIELDS[fields[0]].items():
+        if number >= len(fields):
+            break
+        field, start = fields[number], starts[number] + number
+        if not field or field == b'""' or not field.strip(b"^~& ") or looks.done(field):
+            continue
+        if kind != "mrn":
+            found.append((start, start + len(field), kind))
+            continue
+        # Of identifiers only their numbers, which stay linkable.
+        for repetition in field.split(b"~"):
+            if (one := _NUMBER.match(repetition)) and not looks.done(one[0]):
+                found.append((start, start + one.end(), kind))
+            start += len(repetition) + 1
     return found
-
-
-def _parts(text: bytes, start: int, end: int, kind: str) -> list[tuple[int, int]]:
-    """Of an identifier only its number, which stays linkable; of anything else the whole field."""
-    if kind != "mrn":
-        return [(start, end)]
-    spans = []
-    for repetition in text[start:end].split(b"~"):
-        number = _IDENTIFIER.match(text, start, start + len(repetition))
-        if number:
-            spans.append(number.span())
-        start += len(repetition) + 1
-    return spans
