@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from wardlight.protect import looks
 from wardlight.protect.kinds import SECRETS
 
-_BARE = re.compile(rb"[^\s,;&\"'<>(){}\[\]|\x00]++")
-_WHOLE_TOKEN = re.compile(rb"[^\s,;&\"'<>\x00]++")
+Span = tuple[int, int]
+Extent = Callable[[bytes, int, int], Span]
+"""Of a text, where a value begins with its signs, and up to where it may go: where it lies without them."""
+
+
+class Written(NamedTuple):
+    """How a value is written."""
+
+    extent: Extent
+    quoted: bool
+
+
+_QUOTE = re.compile(rb"\\{0,3}[\"']")
+_BACKSLASH = 92
+_LONGEST = 160
+"""Bytes of a bare value that may have spaces in it."""
+
 # What begins with a set of bytes is searched several times as quickly.
 _NEXT_FIELD = re.compile(
     rb"[',;|&\t\r\n\"<>\x00){}\]. \\](?:(?<=[,;|&\t\r\n\"<>\x00){}\]])|(?<=')(?![A-Za-z\x80-\xff])|(?:(?<=\.) |(?<= ))[\w.-]{1,40}[=:]|"
@@ -17,80 +35,109 @@ _NEXT_FIELD = re.compile(
 _ADDRESS_END = re.compile(
     rb"[;|&\t\r\n\"'<>\x00){}\]., \\](?:(?<=[;|&\t\r\n\"'<>\x00){}\]])|(?:(?<=[.,]) |(?<= ))[\w.-]{1,40}[=:]|(?<=\.)\s|(?<=\\)[nrt])"
 )
-_ESCAPED_QUOTE = re.compile(rb"\\{1,3}[\"']")
-_BACKSLASH = 92
-_LONGEST = 160
-"""Bytes of a bare value that may have spaces in it."""
-
-Extent = tuple[int, int, bool]
-"""Where a value lies, and whether it is in quotes."""
 
 
-def value_at(text: bytes, at: int, limit: int, kind: str) -> Extent:
-    """Return how far the value goes that begins at `at`, at most up to `limit`."""
-    first = text[at : at + 1]
-    if first in {b'"', b"'"}:
-        return at + 1, _end_of_quoted(text, at + 1, limit, first), True
-    if first == b"\\" and (mark := _ESCAPED_QUOTE.match(text, at)):
-        return mark.end(), _find(text, mark[0], mark.end(), limit), True
-    if end := looks.done_at(text, at):
-        return at, end, False
-    if first == b"[":
-        # A list of objects is no secret, as FHIR's `authorization` of an audit event; what is in them has names.
-        if kind in SECRETS and text[at + 1 : min(limit, at + 16)].lstrip(b" \t\r\n")[:1] == b"{":
-            return at, at, True
-        return _listed(text, at, limit)
-    if text[at - 1 : at] == b">":
-        return at, _find(text, b"<", at, limit), True
-    if text[at - 2 : at] == b"=(":
-        return at, _find(text, b")", at, limit), True
-    return at, _end_of_bare(text, at, limit, kind), False
+def written(before: bytes, opening: bytes, kind: str) -> Written:
+    """Say how a value is written by what stands before it and its first bytes, at least four of them if there are."""
+    if mark := _QUOTE.match(opening):
+        return Written(partial(_quoted if len(mark[0]) == 1 else _escaped, mark[0]), quoted=True)
+    quoted = True
+    if opening[:1] == b"[":
+        extent: Extent = partial(_listed, kind in SECRETS)
+    elif before.endswith(b">"):
+        extent = partial(_until, b"<")
+    elif before.endswith(b"=("):
+        extent = partial(_until, b")")
+    else:
+        quoted = False
+        extent = _BARE.get(kind, _word)
+    return Written(partial(_if_new, extent) if opening[:1] in {b"[", b"p"} else extent, quoted)
 
 
-def _end_of_quoted(text: bytes, start: int, limit: int, quote: bytes) -> int:
-    end = start
+def value_at(text: bytes, at: int, limit: int, kind: str) -> tuple[int, int, bool]:
+    """Return where the value lies that begins at `at`, at most up to `limit`, and whether it is in quotes."""
+    extent, quoted = written(text[max(0, at - 2) : at], text[at : at + 4], kind)
+    return (*extent(text, at, limit), quoted)
+
+
+def _quoted(quote: bytes, text: bytes, at: int, limit: int) -> Span:
+    start = end = at + 1
     while (end := text.find(quote, end, limit)) >= 0:
         if quote == b"'" and end > start and text[end + 1 : end + 2] == b"'":
             end += 2
-        elif (quote == b"'" and text[end - 1 : end].isalpha() and text[end + 1 : end + 2].isalpha()) or _escaped(
-            text, end, start
+        elif (end > start and text[end - 1] == _BACKSLASH and _is_escaped(text, end, start)) or (
+            quote == b"'" and text[end - 1 : end].isalpha() and text[end + 1 : end + 2].isalpha()
         ):
             end += 1
         else:
-            return end
-    return limit
+            return start, end
+    return start, limit
 
 
-def _escaped(text: bytes, at: int, start: int) -> bool:
-    if at == start or text[at - 1] != _BACKSLASH:
-        return False
+def _is_escaped(text: bytes, at: int, start: int) -> bool:
     before = text[max(start, at - 64) : at]
     return (len(before) - len(before.rstrip(b"\\"))) % 2 == 1
 
 
-def _listed(text: bytes, at: int, limit: int) -> Extent:
+def _escaped(mark: bytes, text: bytes, at: int, limit: int) -> Span:
+    start = at + len(mark)
+    return start, _find(text, mark, start, limit)
+
+
+def _until(mark: bytes, text: bytes, at: int, limit: int) -> Span:
+    return at, _find(text, mark, at, limit)
+
+
+def _if_new(extent: Extent, text: bytes, at: int, limit: int) -> Span:
+    """Nothing where a value has been replaced already."""
+    return (at, at) if looks.done_at(text, at) else extent(text, at, limit)
+
+
+def _listed(secret: bool, text: bytes, at: int, limit: int) -> Span:
     """The inside of a list, from its first word to its last."""
+    # A list of objects is no secret, as FHIR's `authorization` of an audit event; what is in them has names.
+    if secret and text[at + 1 : min(limit, at + 16)].lstrip(b" \t\r\n")[:1] == b"{":
+        return at, at
     end = _find(text, b"]", at, limit)
     inside = text[at + 1 : end]
     stripped = inside.lstrip(b" \t\r\n\\\"'")
     start = at + 1 + len(inside) - len(stripped)
-    return start, start + len(stripped.rstrip(b" \t\r\n\\\"'")), True
+    return start, start + len(stripped.rstrip(b" \t\r\n\\\"'"))
 
 
-def _end_of_bare(text: bytes, at: int, limit: int, kind: str) -> int:
-    if kind in {"name", "address", "phone"}:
-        ends = _ADDRESS_END if kind == "address" else _NEXT_FIELD
+def _matching(pattern: bytes) -> Extent:
+    match = re.compile(pattern).match
+
+    def extent(text: bytes, at: int, limit: int) -> Span:
+        found = match(text, at, limit)
+        return found.span() if found else (at, at)
+
+    return extent
+
+
+def _before(ends: re.Pattern[bytes]) -> Extent:
+    def extent(text: bytes, at: int, limit: int) -> Span:
         until = min(limit, at + _LONGEST)
         found = ends.search(text, at, until)
         end = found.start() if found else until
-        return at + len(text[at:end].rstrip())
-    found = (_WHOLE_TOKEN if kind in {"password", "token"} else _BARE).match(text, at, limit)
-    end = found.end() if found else at
-    while end > at and text[end - 1 : end] in {b".", b":", b"\\", b")", b"}", b"]", b"!", b"?"} and kind != "password":
-        end -= 1
-    return end
+        return at, end if text[end - 1] > 32 else at + len(text[at:end].rstrip())
+
+    return extent
+
+
+def _date(text: bytes, at: int, limit: int) -> Span:
+    day = looks.DATE.match(text, at, limit)
+    return day.span() if day else _word(text, at, limit)
 
 
 def _find(text: bytes, what: bytes, at: int, limit: int) -> int:
     found = text.find(what, at, limit)
     return limit if found < 0 else found
+
+
+_word = _matching(rb"[^\s,;&\"'<>(){}\[\]|\x00]*[^\s,;&\"'<>(){}\[\]|\x00.:\\!?]")
+_BARE: dict[str, Extent] = {
+    "name": _before(_NEXT_FIELD), "phone": _before(_NEXT_FIELD), "address": _before(_ADDRESS_END), "birth_date": _date,
+    "password": _matching(rb"[^\s,;&\"'<>\x00]++"), "token": _matching(rb"[^\s,;&\"'<>\x00]*[^\s,;&\"'<>\x00.:\\)}\]!?]"),
+}  # fmt: skip
+"""Kind: how far its values go that stand without quotes; those of others are a word."""

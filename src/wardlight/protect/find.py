@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import re2
 
 from wardlight.protect import checks, hl7, looks
-from wardlight.protect.extent import value_at
+from wardlight.protect.extent import Written, value_at, written
 from wardlight.protect.kinds import FIELDS, SECRETS, VAGUE
 from wardlight.protect.patterns import NAMES, alternation
 
@@ -151,6 +151,8 @@ class _Named(NamedTuple):
     kind: str
     size: int
     """Bytes before the value."""
+    written: Written | None
+    """How the value is written, if the match reaches so far."""
     look: looks.Look
     vague: bool
     capital: bool
@@ -173,8 +175,9 @@ def _named(matched: bytes) -> _Named | None:
     if kind in {"password", "token"} and signs.endswith(b"(") and not signs.startswith(b")"):
         size -= 1  # the bracket is of the value
     look = looks.LOOKS.get("given" if squeezed in _LONE else kind)
+    how = written(matched[:size], matched[size:], kind) if size < len(matched) else None
     return look and _Named(
-        kind, size, look, squeezed in _VAGUE, key[:1].isupper(), signs == b">", signs.strip() == b":", b"cookie" in squeezed
+        kind, size, how, look, squeezed in _VAGUE, key[:1].isupper(), signs == b">", signs.strip() == b":", b"cookie" in squeezed
     )  # fmt: skip
 
 
@@ -182,14 +185,14 @@ def _field(named: _Named | None, text: bytes, start: int, _end: int, _floor: int
     """A field with a telling name: its value, if that looks like one of the kind."""
     if named is None:
         return _NOTHING
-    kind, size, look, vague, capital, tag, colon, whole = named
+    kind, size, how, look, vague, capital, tag, colon, whole = named
     before = text[start - 1 : start]
     # A name begins at a word: not `fhirBundle_hotel=`, but `patientEmail=` and `user_email=`.
     if (before.isalpha() and not (capital and not before.isupper())) or (tag and before not in {b"<", b":"}):
         return _NOTHING
-    start, end, quoted = value_at(text, start + size, limit, kind)
-    if kind == "birth_date" and not quoted and (day := looks.DATE.match(text, start, limit)):
-        end = day.end()
+    at = start + size
+    extent, quoted = how or written(text[at - 2 : at], text[at : at + 4], kind)
+    start, end = extent(text, at, limit)
     length = look(text[start:end], quoted, vague)
     if not length:
         return _NOTHING

@@ -304,7 +304,7 @@ def _name(value: bytes, quoted: bool, vague: bool) -> int:
         return 0
     if value[found.end() : found.end() + 1] in {b"%", b"+"}:
         return len(re.match(rb"[^\s,;&]*", value)[0])  # type: ignore[index]  # it always matches
-    words = [word.lower() for word in re.split(rb"[ ,]+", found[0])]
+    words = found[0].lower().replace(b",", b"").split()
     good = (
         words[0] not in (_NOT_NAMES if vague else _NOT_GIVEN)
         and not (vague and any(word in _NEVER_NAMES for word in words))
