@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain, compress
+from itertools import compress, pairwise
 from typing import Any
 
 import numpy as np
@@ -38,8 +37,19 @@ _REMEMBERED = 10_000
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-Removed = tuple[int, str, Sequence[str]]
-"""In this row, at this path, things of these kinds."""
+
+
+class Removed:
+    """What was taken out of a batch: of each thing the row, and where and of which kind, as in `body:email`."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.notes: list[str] = []
+
+    def add(self, rows: Iterable[int], path: str, kinds: Iterable[str]) -> None:
+        """Add things of one path, of each the row and the kind."""
+        self.rows += rows
+        self.notes += [f"{path}:{kind}" for kind in kinds]
 
 
 class Protector:
@@ -89,7 +99,7 @@ class Protector:
             if not found:
                 break
             told += [(kind, self._in_place_of(kind, raw[start:end]).decode()) for start, end, kind in found]
-            raw = self._replaced(raw, 0, len(raw), found)
+            raw = b"".join(_between(raw, found, [new.encode() for _, new in told[-len(found) :]]))
         return raw.decode("utf-8", "replace"), told
 
     def find(self, text: bytes) -> list[Finding]:
@@ -99,56 +109,65 @@ class Protector:
 
     def _part(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         audit = batch["kind"].indices.to_numpy(zero_copy_only=False) == _AUDIT
-        removed: list[Removed] = []
+        removed = Removed()
         columns = {name: batch[name] for name in batch.schema.names}
         columns["body"] = self._column(columns["body"], "body", audit, removed)
         columns["attributes"] = self._attributes(columns["attributes"], audit, removed)
         columns["stream"] = self._streams(columns["stream"], removed)
         for name in self._columns:
             columns[name] = self._pseudonyms(columns[name], name, audit, removed)
-        if not removed:
+        if not removed.rows:
             return batch
-        for kind, count in Counts(chain.from_iterable(kinds for _, _, kinds in removed)).items():
+        for note, count in Counts(removed.notes).items():
+            kind = note.rpartition(":")[2]
             self._counter.labels(kind, self.actions[kind]).inc(count)
         columns["attributes"] = noted(columns["attributes"], removed)
         return pa.record_batch(list(columns.values()), schema=batch.schema)
 
-    def _column(self, column: pa.Array, path: str, audit: Mask, removed: list[Removed]) -> pa.Array:
+    def _column(self, column: pa.Array, path: str, audit: Mask, removed: Removed) -> pa.Array:
         """Replace what is found in a column of texts, a row a record."""
-        texts, kinds = self._cleaned(column, audit)
-        removed += ((row, path, kinds[row]) for row in sorted(texts))
-        return _put(column, texts)
+        column, rows, kinds = self._cleaned(column, audit)
+        removed.add(rows, path, kinds)
+        return column
 
-    def _cleaned(self, column: pa.Array, audit: Mask) -> tuple[dict[int, str], dict[int, list[str]]]:
-        """Return by row the texts that take the place of those in which something is found, and of what kinds it is."""
-        rows: Sequence[int] = range(len(column))
-        texts: dict[int, str] = {}
-        kinds: defaultdict[int, list[str]] = defaultdict(list)
+    def _cleaned(self, column: pa.Array, audit: Mask) -> tuple[pa.Array, list[int], list[str]]:
+        """Replace what is found in texts; return them, and of each thing found the row and the kind."""
+        rows: list[int] = []
+        kinds: list[str] = []
+        which, texts = np.arange(len(column)), column
         for _ in range(_ROUNDS):
-            raw, starts = _one_text(column)
-            changed = {}
-            for at, here in _by_row(self.find(raw), starts, audit[rows]):
-                text = self._replaced(raw, int(starts[at]), int(starts[at + 1]) - 1, here)
-                changed[rows[at]] = text.decode("utf-8", "replace")
-                kinds[rows[at]] += [kind for _, _, kind in here]
-            if not changed:
+            texts, at, found = self._round(texts, audit[which])
+            if not found:
                 break
-            texts |= changed
-            rows, column = list(changed), pa.array(changed.values(), pa.string())
-        return texts, kinds
+            column = _put(column, which, texts)
+            rows += which[at].tolist()
+            kinds += found
+            changed = np.unique(at)
+            which, texts = which[changed], texts.take(pa.array(changed))
+        return column, rows, kinds
 
-    def _replaced(self, raw: bytes, start: int, end: int, found: Iterable[Finding]) -> bytes:
-        pieces = []
-        for first, last, kind in found:
-            pieces += [raw[start:first], self._in_place_of(kind, raw[first:last])]
-            start = last
-        return b"".join([*pieces, raw[start:end]])
+    def _round(self, column: pa.Array, audit: Mask) -> tuple[pa.Array, Ints, Sequence[str]]:
+        """Look at texts once, and replace what is found in all of them together."""
+        raw, starts = _one_text(column)
+        found = self.find(raw)
+        at = np.searchsorted(starts, [start for start, _, _ in found], side="right") - 1
+        if audit.any():
+            counts = [kind in SECRETS or not kept for (_, _, kind), kept in zip(found, audit[at].tolist(), strict=True)]
+            found, at = list(compress(found, counts)), at[counts]
+        if not found:
+            return column, at, ()
+        instead = [self._in_place_of(kind, raw[start:end]) for start, end, kind in found]
+        begins, ends, kinds = zip(*found, strict=True)
+        longer = np.array(list(map(len, instead))) + begins - ends
+        grown = np.cumsum(np.bincount(at, longer, len(column))).astype(np.int64)
+        starts[1:] += grown
+        return _texts(b"".join(_between(raw, found, instead)), starts), at, kinds
 
     def _in_place_of(self, kind: str, value: bytes) -> bytes:
         fixed = self._instead.get(kind)
         return self._keys.pseudonym(kind, value.decode("utf-8", "replace")).encode() if fixed is None else fixed
 
-    def _attributes(self, column: pa.MapArray, audit: Mask, removed: list[Removed]) -> pa.MapArray:
+    def _attributes(self, column: pa.MapArray, audit: Mask, removed: Removed) -> pa.MapArray:
         """Replace values of attributes that always carry an identifier, and what is found in all the others."""
         offsets, keys, values = _flat(column)
         if not len(values):
@@ -158,73 +177,72 @@ class Protector:
         code = keys.indices.to_numpy(zero_copy_only=False)
         owner = np.repeat(np.arange(len(column)), np.diff(offsets))
         telling = np.array([bool(kind) for kind in kinds], bool)[code]
-        texts: dict[int, str] = {}
+        whole: dict[int, str] = {}
         for item in np.flatnonzero(telling).tolist():
             kind, value = kinds[code[item]], values[item].as_py()
             if not looks.empty(value.encode()) and (kind in SECRETS or not audit[owner[item]]):
-                texts[item] = self._in_place_of(kind, value.encode()).decode()
-                removed.append((int(owner[item]), f"attributes.{names[code[item]]}", [kind]))
+                whole[item] = self._in_place_of(kind, value.encode()).decode()
+                removed.add([int(owner[item])], f"attributes.{names[code[item]]}", [kind])
         rest = np.flatnonzero(~telling)
-        found, kinds_of = self._cleaned(
-            values.take(pa.array(rest)) if len(rest) < len(values) else values, audit[owner[rest]]
-        )
-        for at, text in found.items():
-            item = int(rest[at])
-            texts[item] = text
-            removed.append((int(owner[item]), f"attributes.{names[code[item]]}", kinds_of[at]))
-        return (
-            column if not texts else pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, _put(values, texts))
-        )
+        others = values.take(pa.array(rest)) if len(rest) < len(values) else values
+        cleaned, items, found = self._cleaned(others, audit[owner[rest]])
+        for item, kind in zip(rest[items].tolist(), found, strict=True):
+            removed.add([int(owner[item])], f"attributes.{names[code[item]]}", [kind])
+        if not whole and not items:
+            return column
+        fresh = _put(_put(values, rest, cleaned), list(whole), pa.array(whole.values(), pa.string()))
+        return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, fresh)
 
-    def _streams(self, column: pa.DictionaryArray, removed: list[Removed]) -> pa.DictionaryArray:
+    def _streams(self, column: pa.DictionaryArray, removed: Removed) -> pa.DictionaryArray:
         """Replace what is found in labels; there are few different ones, and nothing in most, which is remembered."""
         labels = column.dictionary.to_pylist()
-        fresh = [at for at, text in enumerate(labels) if text not in self._clean]
-        if not fresh:
+        fresh = np.array([at for at, text in enumerate(labels) if text not in self._clean], np.int64)
+        if not len(fresh):
             return column
-        found, kinds = self._cleaned(column.dictionary.take(pa.array(fresh)), np.zeros(len(fresh), bool))
+        cleaned, at, kinds = self._cleaned(column.dictionary.take(pa.array(fresh)), np.zeros(len(fresh), bool))
         if len(self._clean) > _REMEMBERED:
             self._clean.clear()
-        self._clean.update(labels[at] for number, at in enumerate(fresh) if number not in found)
-        if not found:
+        self._clean.update(labels[label] for label in np.delete(fresh, at).tolist())
+        if not at:
             return column
         indices = column.indices.to_numpy(zero_copy_only=False)
-        for number in sorted(found):
-            removed += ((row, "stream", kinds[number]) for row in np.flatnonzero(indices == fresh[number]).tolist())
-        dictionary = _put(column.dictionary, {fresh[number]: text for number, text in found.items()})
+        for label, kind in zip(fresh[at], kinds, strict=True):
+            rows = np.flatnonzero(indices == label).tolist()
+            removed.add(rows, "stream", [kind] * len(rows))
+        dictionary = _put(column.dictionary, fresh, cleaned)
         plain = pa.DictionaryArray.from_arrays(column.indices, dictionary).cast(pa.string())
         return plain.dictionary_encode().cast(column.type)
 
-    def _pseudonyms(self, column: pa.Array, name: str, audit: Mask, removed: list[Removed]) -> pa.Array:
+    def _pseudonyms(self, column: pa.Array, name: str, audit: Mask, removed: Removed) -> pa.Array:
         """Replace the identifiers of a column; the audit trail's stay."""
-        texts = {}
-        for row, value in enumerate(column.to_pylist()):
-            if value and not audit[row] and not looks.done(value.encode()):
-                texts[row] = self._keys.pseudonym("mrn", value)
-                removed.append((row, name, ["mrn"]))
-        return _put(column, texts)
+        texts = {
+            row: self._keys.pseudonym("mrn", value)
+            for row, value in enumerate(column.to_pylist())
+            if value and not audit[row] and not looks.done(value.encode())
+        }
+        removed.add(texts, name, ["mrn"] * len(texts))
+        return _put(column, list(texts), pa.array(texts.values(), pa.string()))
 
 
-def noted(column: pa.MapArray, removed: Iterable[Removed]) -> pa.MapArray:
+def noted(column: pa.MapArray, removed: Removed) -> pa.MapArray:
     """Add the attribute that says what was removed."""
-    notes: defaultdict[int, dict[str, list[str]]] = defaultdict(dict)
-    for row, path, kinds in removed:
-        notes[row].setdefault(path, []).extend(kinds)
+    order = np.argsort(removed.rows, kind="stable")
+    rows, begins = np.unique(np.array(removed.rows)[order], return_index=True)
+    notes = [removed.notes[at] for at in order]
+    told = [_written(*notes[begin:end]) for begin, end in pairwise([*begins.tolist(), len(notes)])]
     offsets, keys, values = _flat(column)
     names = keys.dictionary.to_pylist()
     code = keys.indices.to_numpy(zero_copy_only=False)
-    before: dict[int, str] = {}
     if NOTE in names:
-        column, before = _without(column, names.index(NOTE), notes.keys())
+        column, before = _without(column, names.index(NOTE), rows)
+        told = [
+            f"{earlier},{new}" if (earlier := before.get(row)) else new
+            for row, new in zip(rows.tolist(), told, strict=True)
+        ]
         offsets, keys, values = _flat(column)
         code = keys.indices.to_numpy(zero_copy_only=False)
     else:
         names.append(NOTE)
-    rows = np.array(sorted(notes), np.int64)
-    texts = [
-        ",".join([*filter(None, [before.get(row)]), *(_written(path, *kinds) for path, kinds in notes[row].items())])
-        for row in rows.tolist()
-    ]
     ends = offsets[rows + 1]
     take = np.insert(np.arange(len(values)), ends, len(values) + np.arange(len(rows)))
     more = np.zeros(len(offsets), np.int64)
@@ -234,22 +252,20 @@ def noted(column: pa.MapArray, removed: Iterable[Removed]) -> pa.MapArray:
         pa.DictionaryArray.from_arrays(
             pa.array(np.insert(code, ends, names.index(NOTE)), pa.int32()), pa.array(names, pa.string())
         ),
-        pa.concat_arrays([values, pa.array(texts, pa.string())]).take(pa.array(take)),
+        pa.concat_arrays([values, pa.array(told, pa.string())]).take(pa.array(take)),
     )
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _written(path: str, *kinds: str) -> str:
-    return ",".join(
-        f"{path}:{kind}*{count}" if count > 1 else f"{path}:{kind}" for kind, count in Counts(kinds).items()
-    )
+def _written(*notes: str) -> str:
+    return ",".join(f"{note}*{count}" if count > 1 else note for note, count in Counts(notes).items())
 
 
-def _without(column: pa.MapArray, code: int, rows: Iterable[int]) -> tuple[pa.MapArray, dict[int, str]]:
+def _without(column: pa.MapArray, code: int, rows: Ints) -> tuple[pa.MapArray, dict[int, str]]:
     """Take earlier notes off some rows; return what they said."""
     offsets, keys, values = _flat(column)
     owner = np.repeat(np.arange(len(column)), np.diff(offsets))
-    out = (keys.indices.to_numpy(zero_copy_only=False) == code) & np.isin(owner, list(rows))
+    out = (keys.indices.to_numpy(zero_copy_only=False) == code) & np.isin(owner, rows)
     before = dict(zip(owner[out].tolist(), values.filter(pa.array(out)).to_pylist(), strict=True))
     sizes = np.bincount(owner[~out], minlength=len(column))
     kept = pa.array(~out)
@@ -272,29 +288,34 @@ def _one_text(column: pa.Array) -> tuple[bytes, Ints]:
     return pc.binary_join(whole, b"\0")[0].as_py(), starts
 
 
-def _by_row(found: list[Finding], starts: Ints, spared: Mask) -> Iterator[tuple[int, list[Finding]]]:
-    """Yield the rows in which something is, with that; in rows that are spared only secrets count."""
-    if not found:
-        return
-    rows = np.searchsorted(starts, [start for start, _, _ in found], side="right") - 1
-    if spared.any():
-        counts = [
-            kind in SECRETS or not spare for (_, _, kind), spare in zip(found, spared[rows].tolist(), strict=True)
-        ]
-        found, rows = list(compress(found, counts)), rows[counts]
-    edges = np.flatnonzero(np.diff(rows, prepend=-1))
-    ends = [*edges[1:].tolist(), len(found)]
-    for row, start, end in zip(rows[edges].tolist(), edges.tolist(), ends, strict=False):
-        yield row, found[start:end]
+def _texts(raw: bytes, starts: Ints) -> pa.Array:
+    """Make a column again of what `_one_text` put together."""
+    bounds = np.column_stack([starts[:-1], starts[1:] - 1]).ravel().astype(np.int32)
+    both = pa.Array.from_buffers(pa.binary(), len(bounds) - 1, [None, pa.py_buffer(bounds), pa.py_buffer(raw)])
+    texts = both.take(pa.array(np.arange(0, len(bounds), 2)))
+    try:
+        return texts.cast(pa.string())
+    except pa.ArrowInvalid:  # something ended within a letter
+        return pa.array([text.decode("utf-8", "replace") for text in texts.to_pylist()], pa.string())
 
 
-def _put(column: pa.Array, texts: dict[int, str]) -> pa.Array:
-    """Put texts into rows of a column."""
-    if not texts:
-        return column
+def _between(raw: bytes, found: Sequence[Finding], instead: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield a text piece by piece, with something else instead of what was found."""
+    at = 0
+    for (start, end, _), new in zip(found, instead, strict=True):
+        yield raw[at:start]
+        yield new
+        at = end
+    yield raw[at:]
+
+
+def _put(column: pa.Array, rows: Ints | Sequence[int], texts: pa.Array) -> pa.Array:
+    """Put texts into rows of a column, which are in order."""
+    if len(rows) in {0, len(column)}:
+        return texts if len(rows) else column
     mask = np.zeros(len(column), bool)
-    mask[list(texts)] = True
-    return pc.replace_with_mask(column, pa.array(mask), pa.array([texts[row] for row in sorted(texts)], column.type))
+    mask[rows] = True
+    return pc.replace_with_mask(column, pa.array(mask), texts)
 
 
 def _joined(parts: Sequence[pa.RecordBatch]) -> Any:
