@@ -201,15 +201,7 @@ def _times(given: Sequence[Any]) -> Ints:
     """Read times, text or numbers; 0 where there is none."""
     if all(value is None or value.__class__ is str for value in given):
         return times.column(pa.array(given, pa.string()))
-    return np.array([_time(value) for value in given], np.int64)
-
-
-def _time(value: Any) -> int:
-    if value is None:
-        return 0
-    if isinstance(value, str):
-        return times.read(value)
-    return times.of_number(value) if isinstance(value, int | float) else times.UNREADABLE
+    return np.array([0 if value is None else times.of(value) for value in given], np.int64)
 
 
 def _told_apart(refused: Sequence[Refusal], ts: Ints) -> tuple[Refusal, ...]:

@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from wardlight.problems import BadInput
+from wardlight.receive import times
 from wardlight.receive.documents import BODY_NAMES, OWN_LABELS, TIME_NAMES
 from wardlight.receive.formats import Document, Format, Setting, guess
 
@@ -235,7 +236,7 @@ class _Joiner:
             for name in TIME_NAMES:
                 entry.pop(name, None)
             entry["time"] = self._file.setting.newest_ns if self._time is None else self._time
-        else:
+        elif times.of(time) != times.UNREADABLE:  # a mark is written down, and may hold nothing else of a line
             self._time = time
         self._lines.append(msgspec.json.encode(self._labelled(entry)))
         self._bytes += len(self._lines[-1])

@@ -122,13 +122,13 @@ def parse_labels(text: str) -> dict[str, str]:
     """
     bare = text.strip()
     if not (bare.startswith("{") and bare.endswith("}")):
-        raise BadInput(f'labels are not of the form {{name="value", …}} at character 1 of {text[:60]!r}')
+        raise BadInput('the labels of a stream are not of the form {name="value", …} at character 1')
     labels: dict[str, str] = {}
     at = 1
     while bare[at:].strip() != "}":
         found = _LABEL.match(bare, at)
         if found is None:
-            raise BadInput(f"labels can't be read at character {at + 1} of {text[:60]!r}")
+            raise BadInput(f"the labels of a stream can't be read at character {at + 1}")
         name, value = found.groups()
         labels[name] = value[1:-1] if value[0] == "`" else _unquote(value[1:-1])
         at = found.end()
@@ -165,5 +165,5 @@ def _read_times(entries: Sequence[_Entry]) -> Ints:
     except (ValueError, OverflowError):
         for at, entry in enumerate(entries):
             if not entry.ts.lstrip("-").isdecimal() or not -(1 << 63) <= int(entry.ts) < 1 << 63:
-                raise BadInput(f"the timestamp of entry {at} isn't nanoseconds since 1970: {entry.ts[:40]!r}") from None
+                raise BadInput(f"the timestamp of entry {at} isn't nanoseconds since 1970") from None
         raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -127,8 +127,10 @@ def decode_json(payload: bytes, settings: Receive, now_ns: int) -> Decoding:
     try:
         rows = [_plain_resource_logs(item) for item in request.resource_logs]
         logs = pa.array([rows], _LOGS_TYPE)
-    except (ValueError, OverflowError, pa.ArrowException) as error:
+    except OverflowError as error:
         raise BadInput(f"not an OTLP logs request in JSON: {error}") from None
+    except (ValueError, pa.ArrowException):  # their texts quote what was sent
+        raise BadInput("not an OTLP logs request in JSON: a value has another form than its field") from None
     return _assembled(_columns(logs, tuple(settings.index_labels)), settings, now_ns)
 
 
@@ -391,16 +393,26 @@ def _plain_scope_logs(item: _ScopeLogs) -> dict[str, Any]:
 
 def _plain_record(record: _LogRecord) -> dict[str, Any]:
     return {
-        "time_unix_nano": int(record.time_unix_nano),
-        "observed_time_unix_nano": int(record.observed_time_unix_nano),
+        "time_unix_nano": _converted(int, record.time_unix_nano, "timeUnixNano isn't a number"),
+        "observed_time_unix_nano": _converted(
+            int, record.observed_time_unix_nano, "observedTimeUnixNano isn't a number"
+        ),
         "severity_number": record.severity_number,
         "severity_text": record.severity_text,
         "body": _plain_value(record.body),
         "attributes": _pairs(record.attributes),
-        "trace_id": bytes.fromhex(record.trace_id),
-        "span_id": bytes.fromhex(record.span_id),
+        "trace_id": _converted(bytes.fromhex, record.trace_id, "traceId isn't hexadecimal"),
+        "span_id": _converted(bytes.fromhex, record.span_id, "spanId isn't hexadecimal"),
         "event_name": record.event_name,
     }
+
+
+def _converted(form: Callable[[Any], Any], value: Any, fault: str) -> Any:
+    """Read a value, None as None; raises BadInput that says the fault, where Python's own error quotes the value."""
+    try:
+        return None if value is None else form(value)
+    except ValueError:
+        raise BadInput(f"not an OTLP logs request in JSON: {fault}") from None
 
 
 def _pairs(attributes: Sequence[_KeyValue]) -> list[dict[str, Any]]:
@@ -414,8 +426,8 @@ def _plain_value(value: _Value | None) -> dict[str, Any] | None:
         return {"string_value": value.string_value}
     return {
         "bool_value": value.bool_value,
-        "int_value": None if value.int_value is None else int(value.int_value),
-        "double_value": None if value.double_value is None else float(value.double_value),
+        "int_value": _converted(int, value.int_value, "an intValue isn't a number"),
+        "double_value": _converted(float, value.double_value, "a doubleValue isn't a number"),
         "array_value": _encoded(common_pb2.ArrayValue(), value.array_value),
         "kvlist_value": _encoded(common_pb2.KeyValueList(), value.kvlist_value),
         "bytes_value": value.bytes_value,

@@ -61,6 +61,13 @@ def read(text: str, zone: tzinfo = UTC) -> int:
     return of_datetime(found if found.tzinfo else found.replace(tzinfo=zone))
 
 
+def of(value: object) -> int:
+    """Read a time that is text or a number, UNREADABLE if it is none."""
+    if isinstance(value, str):
+        return read(value)
+    return of_number(value) if isinstance(value, int | float) else UNREADABLE
+
+
 def of_datetime(when: datetime) -> int:
     """Nanoseconds since 1970 of an aware time; beyond 2262 the last that fits."""
     return _fitting((when - _EPOCH) // timedelta(microseconds=1) * 1000)
