@@ -119,10 +119,10 @@ class ClickHouseStore:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Turn ClickHouse's errors, and its being away, into problems of ours."""
+    """Turn ClickHouse's errors, and its being away, into problems of ours; tracebacks don't show its: they quote values."""
     try:
         yield
     except DatabaseError as error:
-        raise explained(str(error)) from error
+        raise explained(str(error)) from None
     except (ClickHouseError, OSError) as error:
-        raise Unavailable(f"ClickHouse doesn't answer (store.clickhouse): {type(error).__name__}") from error
+        raise Unavailable(f"ClickHouse doesn't answer (store.clickhouse): {type(error).__name__}") from None

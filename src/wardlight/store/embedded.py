@@ -217,8 +217,8 @@ def _clause(limits: Limits, tag: str) -> str:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Turn the engine's errors into problems of ours."""
+    """Turn the engine's errors into problems of ours; tracebacks don't show them either, as they quote values."""
     try:
         yield
     except RuntimeError as error:
-        raise explained(str(error)) from error
+        raise explained(str(error)) from None
