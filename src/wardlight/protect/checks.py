@@ -8,6 +8,7 @@ from datetime import date
 _NOT_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _YEARS = range(1875, 2101)
+_VALUES = {ord(figure): str(int(figure, 36)) for figure in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 IBAN_LENGTHS = {
     b"AD": 24, b"AE": 23, b"AL": 28, b"AT": 20, b"AZ": 28, b"BA": 20, b"BE": 16, b"BG": 22, b"BH": 22, b"BR": 29, b"BY": 28,
@@ -67,8 +68,7 @@ def iban(text: bytes) -> int:
 
 
 def _fits(plain: bytes) -> bool:
-    number = "".join(str(int(chr(byte), 36)) for byte in plain[4:] + plain[:4])
-    return int(number) % 97 == 1
+    return int("".join(map(_VALUES.__getitem__, plain[4:] + plain[:4]))) % 97 == 1
 
 
 _IBAN = re.compile(rb"[A-Z]{2}\d{2}[A-Z0-9]{11,30}(?![A-Za-z0-9])")

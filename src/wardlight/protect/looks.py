@@ -24,7 +24,10 @@ _EMPTY_SIGNS = re.compile(
 _AWS = re.compile(rb"A[KS]IA[A-Z2-7]{16}")
 _BEGINS_ALONE = re.compile(rb"(?<![A-Za-z0-9])(?<![A-Za-z0-9][-.+_])")
 _ENDS_ALONE = re.compile(rb"(?![A-Za-z0-9]|[-._]\d)")
-_LETTER = rb"[A-Za-z\x80-\xff]"
+_LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
+_DIGIT = re.compile(rb"\d")
+_LONE_WORD = re.compile(rb"[A-Za-z\x80-\xff][^\s,;]*")
+_ENCODED_WORD = re.compile(rb"[^\s,;&]*")
 _CAPITAL = rb"(?:[A-Z]|\xc3[\x80-\x9e]|\xc4[\x80-\xbf]|\xc5[\x80-\xbf]|\xce[\x91-\xa9]|\xd0[\x90-\xaf])"
 _SMALL = rb"[A-Za-z'.\x80-\xff-]"
 _PARTICLE = rb"(?:das|do|af|av|van|von|de|der|den|del|della|la|le|du|da|di|dos|zu|el|al|bin|ter)"
@@ -66,6 +69,8 @@ _NEVER_NAMES = _NOT_NAMES - _SURNAMES
 _GIVEN = re.compile(
     rb"(?:" + _PARTICLE + rb" )*+(?:" + _CAPITAL + _SMALL + rb"*+(?: " + _PARTICLE + rb"\b)*+[ ,\"'\\\\\n]*+)++"
 )
+_WORDS = re.compile(rb",? ?([^\s,]+)")
+_BARE_WORDS = re.compile(rb"[^\s,\"'\\]+")
 _SUFFIXES = frozenset((b"III", b"DDS", b"DVM", b"PHD", b"MBA", b"OBE", b"CBE", b"MBE"))
 HONORIFICS = (b"mr", b"mrs", b"ms", b"miss", b"mx", b"dr", b"prof", b"herr", b"frau", b"mme", b"sr", b"sra", b"sig")
 _DAY = rb"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ]{1,2}\d{1,2}[-/. ]{1,2}(?:\d{4}|\d{2})\b|\d{8}\b)"
@@ -103,19 +108,27 @@ NUMBER_AFTER = {kind: re.compile(_FILLER + form) for kind, form in _NUMBER_FORMS
 SECRET_AFTER = re.compile(
     rb"(?: |\b(?:is|was|ist|set|to|for|value|with|of)\b){0,5}+[:=]?(?:[\"'`]([^\"'`\s\x00]{4,128}+)[\"'`]|([^\s\"'`,;<>\x00]{6,128}+))"
 )
+_RECORD_NUMBER = re.compile(rb"[A-Za-z0-9._:/-]{3,64}")
 PATIENT_NUMBER = re.compile(rb"(?:/| ?#| )([A-Za-z]{0,8}-?\d[A-Za-z0-9-]{0,48}+)(?![.:/]\d)")
 DISPLAY = re.compile(
     rb"\\{0,3}\"(?:,\s*\\{0,3}\"type\\{0,3}\"\s*:\s*\\{0,3}\"Patient\\{0,3}\")?,\s*\\{0,3}\"display\\{0,3}\"\s*:\s*\\{0,3}\"([^\"\\\x00]{2,120}+)"
 )
 """A name behind a reference to a patient (FHIR R4, Reference.display)."""
+_HEADER_END = re.compile(rb"[\r\n\"'\x00]|\\[rn\"]")
+_COOKIE_END = re.compile(rb"[\s;,&\"'\x00]")
+_SCHEMES = frozenset((b"bearer", b"basic", b"digest", b"token", b"apikey"))
 SCHEME = re.compile(rb"(?i:bearer|basic|digest|token|apikey)[ +]{1,2}(?=[^\s\x00])")
 _PHONE_AT = re.compile(rb"(?:\+\d{1,3}|\(?0\d{0,5}\)?)(?:[ ()./-]{0,2}\d{1,8}){1,6}+")
 _EXTENSION = re.compile(rb" ?(?:x|ext\.?) ?\d{1,6}\b")
+_NO_PHONE = re.compile(rb"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{4}|\d{1,3}(?:\.\d{1,3}){3}$")
+_PHONE_VALUE = re.compile(rb"(?:tel:)?[+(]?\d[\d ()./-]{4,24}\d(?: ?(?:x|ext\.?) ?\d{1,6})?")
 _CUT = {b"1": 11, b"44": 12, b"49": 13, b"33": 11, b"34": 11, b"39": 12, b"31": 11, b"41": 11, b"43": 13}
 _ADDRESS_REST = re.compile(
     rb"(?:[,.]? (?:Apt|Apartment|Suite|Unit|Ste|Flat|#)\.? ?\w{1,6})?(?:(?:[,\n]|\\n| ){1,2}[A-Z][A-Za-z'.-]{1,30}(?: [A-Z][A-Za-z'.-]{1,30}){0,3},? "  # noqa: E501 -- a list of words
     rb"(?:[A-Z]{2} \d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})\b|, \d{4,5} " + _CAPITAL + _SMALL + rb"{1,30}+)?"
 )
+_VAGUE_ADDRESS = re.compile(rb"\d.* |[ ].*\d|^\d{5}")
+_MACHINE = re.compile(rb"[\w.:/-]*(?:\d{1,3}\.){3}\d|0x|https?:|/|[\w.-]+:\d+$|[0-9a-f]*:[0-9a-f:]+$")
 _VAGUE_STREETS = re.compile(
     rb"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Court|Terrace|Crescent|Square|Highway|Parkway|stra\xc3\x9fe|strasse)$"
 )
@@ -188,9 +201,7 @@ def card(value: bytes) -> bool:
 def phone(value: bytes) -> bool:
     """As many figures as a telephone number has, and not a date."""
     count = len(checks.digits(value))
-    return 7 <= count <= 15 and not re.match(
-        rb"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{4}|\d{1,3}(?:\.\d{1,3}){3}$", value
-    )
+    return 7 <= count <= 15 and not _NO_PHONE.match(value)
 
 
 def american(value: bytes) -> bool:
@@ -241,7 +252,7 @@ def person(text: bytes, at: int, limit: int, *, polite: bool, small: bool) -> in
         return 0
     words: list[bytes] = []
     end = at
-    for word in re.finditer(rb",? ?([^\s,]+)", found[0]):
+    for word in _WORDS.finditer(found[0]):
         if (
             word[1].rstrip(b".").lower() in (_NEVER_NAMES if words or polite else _NOT_NAMES)
             or (words and word[0][:1] == b"," and len(words) > 2)
@@ -284,17 +295,16 @@ def rest_of_address(text: bytes, at: int, limit: int) -> int:
 
 def cookie(text: bytes, at: int, limit: int, *, whole: bool, quoted: bool) -> int:
     """Length of a cookie header, or of one session's identifier."""
-    ends = rb"[\r\n\"'\x00]|\\[rn\"]" if whole or quoted else rb"[\s;,&\"'\x00]"
-    found = re.compile(ends).search(text, at, limit)
+    found = (_HEADER_END if whole or quoted else _COOKIE_END).search(text, at, limit)
     return (found.start() if found else limit) - at
 
 
 def _name(value: bytes, quoted: bool, vague: bool) -> int:
     if quoted and not vague:
-        return 0 if empty(value) or not re.search(_LETTER, value) or value[:1] in b"{[" else len(value)
+        return 0 if empty(value) or not _LETTER.search(value) or value[:1] in b"{[" else len(value)
     found = _FULL_NAME.match(value)
     if not found:
-        single = re.match(_LETTER + rb"[^\s,;]*", value)
+        single = _LONE_WORD.match(value)
         return (
             len(single[0])
             if single and not vague and not empty(single[0]) and single[0].lower() not in _NOT_NAMES
@@ -303,7 +313,7 @@ def _name(value: bytes, quoted: bool, vague: bool) -> int:
     if vague and quoted and found.end() != len(value):
         return 0
     if value[found.end() : found.end() + 1] in {b"%", b"+"}:
-        return len(re.match(rb"[^\s,;&]*", value)[0])  # type: ignore[index]  # it always matches
+        return _ENCODED_WORD.match(value).end()  # type: ignore[union-attr]  # it always matches
     words = found[0].lower().replace(b",", b"").split()
     good = (
         words[0] not in (_NOT_NAMES if vague else _NOT_GIVEN)
@@ -316,7 +326,7 @@ def _name(value: bytes, quoted: bool, vague: bool) -> int:
 def _given(value: bytes, quoted: bool, _vague: bool) -> int:
     """Names or parts of one, for fields that may also hold something else."""
     found = _GIVEN.match(value) if quoted else _FULL_NAME.match(value)
-    words = re.findall(rb"[^\s,\"'\\\\]+", found[0].lower()) if found else []
+    words = _BARE_WORDS.findall(found[0].lower()) if found else []
     if (
         not found
         or (quoted and found.end() != len(value))
@@ -339,27 +349,23 @@ def _date(value: bytes, _quoted: bool, _vague: bool) -> int:
 
 
 def _phone_value(value: bytes, quoted: bool, _vague: bool) -> int:
-    found = re.match(rb"(?:tel:)?[+(]?\d[\d ()./-]{4,24}\d(?: ?(?:x|ext\.?) ?\d{1,6})?", value)
+    found = _PHONE_VALUE.match(value)
     if not found or not phone(found[0]):
         return 0
     return len(value) if quoted and len(value) < 60 else len(found[0])
 
 
 def _address_value(value: bytes, quoted: bool, vague: bool) -> int:
-    has_digit, has_letter = re.search(rb"\d", value), re.search(_LETTER, value)
+    has_digit, has_letter = _DIGIT.search(value), _LETTER.search(value)
     if (
         empty(value)
         or (not has_letter and (vague or len(value) not in range(4, 11)))
         or (not has_digit and (vague or not quoted))
     ):
         return 0
-    if vague and not re.search(rb"\d.* |[ ].*\d|^\d{5}", value):
+    if vague and not _VAGUE_ADDRESS.search(value):
         return 0
-    return (
-        0
-        if re.match(rb"[\w.:/-]*(?:\d{1,3}\.){3}\d|0x|https?:|/|[\w.-]+:\d+$|[0-9a-f]*:[0-9a-f:]+$", value)
-        else len(value)
-    )
+    return 0 if _MACHINE.match(value) else len(value)
 
 
 def _secret(value: bytes, quoted: bool, _vague: bool) -> int:
@@ -369,7 +375,7 @@ def _secret(value: bytes, quoted: bool, _vague: bool) -> int:
 
 
 def _token_value(value: bytes, _quoted: bool, _vague: bool) -> int:
-    if SCHEME.fullmatch(value + b" x"[:1]) or re.fullmatch(rb"(?i:bearer|basic|digest|token|apikey)", value):
+    if value.lower() in _SCHEMES:
         return len(value)
     return len(value) if len(value) >= 6 and not empty(value) and (len(value) >= 20 or not value.isdigit()) else 0
 
@@ -383,11 +389,7 @@ LOOKS: dict[str, Look] = {
     "email": _look(lambda value: b"@" in value or b"%40" in value),
     "ssn": _look(lambda value: len(checks.digits(value)) == 9 and len(value) < 14),
     "nhs": _look(lambda value: len(checks.digits(value)) == 10 and len(value) < 16),
-    "mrn": _look(
-        lambda value: (
-            re.fullmatch(rb"[A-Za-z0-9._:/-]{3,64}", value) is not None and re.search(rb"\d", value) is not None
-        )
-    ),
+    "mrn": _look(lambda value: _RECORD_NUMBER.fullmatch(value) is not None and _DIGIT.search(value) is not None),
     "card": _look(lambda value: 12 <= len(checks.digits(value)) <= 19 and len(value) < 30),
     "iban": _look(lambda value: 15 <= len(value) <= 44 and value[:2].isalpha()),
     "password": _secret,

@@ -6,6 +6,7 @@ from collections import Counter as Counts
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import compress, pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -186,7 +187,7 @@ class Protector:
         rest = np.flatnonzero(~telling)
         others = values.take(pa.array(rest)) if len(rest) < len(values) else values
         cleaned, items, found = self._cleaned(others, audit[owner[rest]])
-        for item, kind in zip(rest[items].tolist(), found, strict=True):
+        for item, kind in sorted(zip(rest[items].tolist(), found, strict=True), key=itemgetter(0)):
             removed.add([int(owner[item])], f"attributes.{names[code[item]]}", [kind])
         if not whole and not items:
             return column
