@@ -93,8 +93,9 @@ class House:
 
     def written(self) -> str:
         """Every byte of every file; the engine's own are compressed, and shown by queries."""
-        files = [path for path in sorted(self.data.rglob("*")) if path.is_file() and not path.is_symlink()]
-        return "".join(read(path) for path in [*files, self.output])
+        # Not by rglob: the engine's directories go while one looks.
+        files = [Path(place, name) for place, _, names in os.walk(self.data) for name in names]
+        return "".join(read(path) for path in [*files, self.output] if not path.is_symlink())
 
     def clean(self) -> bool:
         """Nothing that was planted is in a file, in an answer or in what was sent."""
