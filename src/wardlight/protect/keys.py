@@ -18,6 +18,7 @@ from wardlight.protect.kinds import ACTIONS, SECRETS
 KEYS = "protect.keys"
 """The file of keys, in the data directory."""
 _BYTES = 32
+_NOT_PLAIN = {byte: None for byte in range(128) if not chr(byte).isalnum() and chr(byte) not in "@+"}
 _SHOWN = 10
 """Bytes of the HMAC that a pseudonym shows: 80 bits, 16 characters."""
 
@@ -97,6 +98,8 @@ def plain(value: str) -> str:
     >>> plain("943 476-5919"), plain("A.Turing@clinic.example")
     ('9434765919', 'aturing@clinicexample')
     """
+    if value.isascii():
+        return value.lower().translate(_NOT_PLAIN) or value
     return "".join(letter for letter in value.casefold() if letter.isalnum() or letter in "@+") or value
 
 

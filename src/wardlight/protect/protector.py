@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import compress, pairwise
 from operator import itemgetter
@@ -99,8 +99,9 @@ class Protector:
             found = [one for one in self.find(raw) if not audit or one[2] in SECRETS]
             if not found:
                 break
-            told += [(kind, self._in_place_of(kind, raw[start:end]).decode()) for start, end, kind in found]
-            raw = b"".join(_between(raw, found, [new.encode() for _, new in told[-len(found) :]]))
+            instead = self._instead_of(raw, found)
+            told += [(kind, new.decode()) for (_, _, kind), new in zip(found, instead, strict=True)]
+            raw = _replaced(raw, [start for start, _, _ in found], [end for _, end, _ in found], instead)
         return raw.decode("utf-8", "replace"), told
 
     def find(self, text: bytes) -> list[Finding]:
@@ -128,45 +129,37 @@ class Protector:
     def _column(self, column: pa.Array, path: str, audit: Mask, removed: Removed) -> pa.Array:
         """Replace what is found in a column of texts, a row a record."""
         column, rows, kinds = self._cleaned(column, audit)
-        removed.add(rows, path, kinds)
+        removed.add(rows.tolist(), path, kinds)
         return column
 
-    def _cleaned(self, column: pa.Array, audit: Mask) -> tuple[pa.Array, list[int], list[str]]:
-        """Replace what is found in texts; return them, and of each thing found the row and the kind."""
-        rows: list[int] = []
-        kinds: list[str] = []
-        which, texts = np.arange(len(column)), column
-        for _ in range(_ROUNDS):
-            texts, at, found = self._round(texts, audit[which])
-            if not found:
-                break
-            column = _put(column, which, texts)
-            rows += which[at].tolist()
-            kinds += found
-            changed = np.unique(at)
-            which, texts = which[changed], texts.take(pa.array(changed))
-        return column, rows, kinds
-
-    def _round(self, column: pa.Array, audit: Mask) -> tuple[pa.Array, Ints, Sequence[str]]:
-        """Look at texts once, and replace what is found in all of them together."""
+    def _cleaned(self, column: pa.Array, audit: Mask, rounds: int = _ROUNDS) -> tuple[pa.Array, Ints, list[str]]:
+        """Replace what is found in texts, in all of them together; return also of each thing found the row and the kind."""
         raw, starts = _one_text(column)
-        found = self.find(raw)
-        at = np.searchsorted(starts, [start for start, _, _ in found], side="right") - 1
+        found = self.find(raw) if rounds else []
+        rows = np.searchsorted(starts, [start for start, _, _ in found], side="right") - 1
         if audit.any():
-            counts = [kind in SECRETS or not kept for (_, _, kind), kept in zip(found, audit[at].tolist(), strict=True)]
-            found, at = list(compress(found, counts)), at[counts]
+            counts = [
+                kind in SECRETS or not kept for (_, _, kind), kept in zip(found, audit[rows].tolist(), strict=True)
+            ]
+            found, rows = list(compress(found, counts)), rows[counts]
         if not found:
-            return column, at, ()
-        instead = [self._in_place_of(kind, raw[start:end]) for start, end, kind in found]
+            return column, rows, []
         begins, ends, kinds = zip(*found, strict=True)
+        instead = self._instead_of(raw, found)
         longer = np.array(list(map(len, instead))) + begins - ends
-        grown = np.cumsum(np.bincount(at, longer, len(column))).astype(np.int64)
-        starts[1:] += grown
-        return _texts(b"".join(_between(raw, found, instead)), starts), at, kinds
+        starts[1:] += np.cumsum(np.bincount(rows, longer, len(column))).astype(np.int64)
+        changed = np.unique(rows)
+        texts = _texts(_replaced(raw, begins, ends, instead), starts, changed)
+        texts, again, further = self._cleaned(texts, audit[changed], rounds - 1)
+        return _put(column, changed, texts), np.concatenate([rows, changed[again]]), [*kinds, *further]
 
-    def _in_place_of(self, kind: str, value: bytes) -> bytes:
-        fixed = self._instead.get(kind)
-        return self._keys.pseudonym(kind, value.decode("utf-8", "replace")).encode() if fixed is None else fixed
+    def _instead_of(self, raw: bytes, found: Iterable[Finding]) -> list[bytes]:
+        """What stands where something was found."""
+        fixed = self._instead
+        return [fixed[kind] if kind in fixed else self._pseudonym(kind, raw[start:end]) for start, end, kind in found]
+
+    def _pseudonym(self, kind: str, value: bytes) -> bytes:
+        return self._keys.pseudonym(kind, value.decode("utf-8", "replace")).encode()
 
     def _attributes(self, column: pa.MapArray, audit: Mask, removed: Removed) -> pa.MapArray:
         """Replace values of attributes that always carry an identifier, and what is found in all the others."""
@@ -182,14 +175,15 @@ class Protector:
         for item in np.flatnonzero(telling).tolist():
             kind, value = kinds[code[item]], values[item].as_py()
             if not looks.empty(value.encode()) and (kind in SECRETS or not audit[owner[item]]):
-                whole[item] = self._in_place_of(kind, value.encode()).decode()
+                (new,) = self._instead_of(value.encode(), [(0, len(value.encode()), kind)])
+                whole[item] = new.decode()
                 removed.add([int(owner[item])], f"attributes.{names[code[item]]}", [kind])
         rest = np.flatnonzero(~telling)
         others = values.take(pa.array(rest)) if len(rest) < len(values) else values
         cleaned, items, found = self._cleaned(others, audit[owner[rest]])
         for item, kind in sorted(zip(rest[items].tolist(), found, strict=True), key=itemgetter(0)):
             removed.add([int(owner[item])], f"attributes.{names[code[item]]}", [kind])
-        if not whole and not items:
+        if not whole and not found:
             return column
         fresh = _put(_put(values, rest, cleaned), list(whole), pa.array(whole.values(), pa.string()))
         return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, fresh)
@@ -204,7 +198,7 @@ class Protector:
         if len(self._clean) > _REMEMBERED:
             self._clean.clear()
         self._clean.update(labels[label] for label in np.delete(fresh, at).tolist())
-        if not at:
+        if not kinds:
             return column
         indices = column.indices.to_numpy(zero_copy_only=False)
         for label, kind in zip(fresh[at], kinds, strict=True):
@@ -289,25 +283,23 @@ def _one_text(column: pa.Array) -> tuple[bytes, Ints]:
     return pc.binary_join(whole, b"\0")[0].as_py(), starts
 
 
-def _texts(raw: bytes, starts: Ints) -> pa.Array:
-    """Make a column again of what `_one_text` put together."""
-    bounds = np.column_stack([starts[:-1], starts[1:] - 1]).ravel().astype(np.int32)
-    both = pa.Array.from_buffers(pa.binary(), len(bounds) - 1, [None, pa.py_buffer(bounds), pa.py_buffer(raw)])
-    texts = both.take(pa.array(np.arange(0, len(bounds), 2)))
+def _texts(raw: bytes, starts: Ints, rows: Ints) -> pa.Array:
+    """Make some rows again a column of what `_one_text` put together."""
+    bounds = np.column_stack([starts[:-1], starts[1:] - 1]).astype(np.int32)
+    whole = pa.Array.from_buffers(pa.binary(), bounds.size - 1, [None, pa.py_buffer(bounds), pa.py_buffer(raw)])
+    texts = whole.take(pa.array(rows * 2))  # what lies between two of them is a zero byte
     try:
         return texts.cast(pa.string())
     except pa.ArrowInvalid:  # something ended within a letter
         return pa.array([text.decode("utf-8", "replace") for text in texts.to_pylist()], pa.string())
 
 
-def _between(raw: bytes, found: Sequence[Finding], instead: Sequence[bytes]) -> Iterator[bytes]:
-    """Yield a text piece by piece, with something else instead of what was found."""
-    at = 0
-    for (start, end, _), new in zip(found, instead, strict=True):
-        yield raw[at:start]
-        yield new
-        at = end
-    yield raw[at:]
+def _replaced(raw: bytes, begins: Sequence[int], ends: Sequence[int], instead: Sequence[bytes]) -> bytes:
+    """Put something else in the place of parts of a text."""
+    pieces = [b""] * (2 * len(instead) + 1)
+    pieces[::2] = [raw[start:end] for start, end in zip((0, *ends), (*begins, len(raw)), strict=True)]
+    pieces[1::2] = instead
+    return b"".join(pieces)
 
 
 def _put(column: pa.Array, rows: Ints | Sequence[int], texts: pa.Array) -> pa.Array:
