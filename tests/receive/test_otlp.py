@@ -213,7 +213,7 @@ def test_json_says_the_same_as_protobuf() -> None:
         (b"not json", "byte"),
         (b'{"resourceLogs": 1}', r"\$\.resourceLogs"),
         (b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"xyz"}]}]}]}', "hex"),
-        (b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"-5"}]}]}]}', "negative"),
+        (b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"-5"}]}]}]}', "timeUnixNano isn't"),
         (b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"\xff"}}]}]}]}', "utf-8"),
     ],
 )

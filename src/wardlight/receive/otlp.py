@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.protobuf import json_format
@@ -63,8 +64,8 @@ REQUEST = declare(
 """The request, with the recursive values (arrays and maps) left encoded."""
 
 _DECODER = decoder(REQUEST)
-_LOGS_TYPE = _DECODER.decode([b""]).schema.field("resource_logs").type
 _MAX_TIME = np.iinfo(np.int64).max
+_INT64, _UINT64 = range(-(2**63), 2**63), range(2**64)
 
 
 def decode_protobuf(payload: bytes, settings: Receive, now_ns: int) -> Decoding:
@@ -125,13 +126,10 @@ def decode_json(payload: bytes, settings: Receive, now_ns: int) -> Decoding:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"not an OTLP logs request in JSON: {error}") from None
     try:
-        rows = [_plain_resource_logs(item) for item in request.resource_logs]
-        logs = pa.array([rows], _LOGS_TYPE)
-    except OverflowError as error:
-        raise BadInput(f"not an OTLP logs request in JSON: {error}") from None
-    except (ValueError, pa.ArrowException):  # their texts quote what was sent
+        columns = _json_columns(request, tuple(settings.index_labels))
+    except (ValueError, OverflowError, pa.ArrowException):  # their texts quote what was sent
         raise BadInput("not an OTLP logs request in JSON: a value has another form than its field") from None
-    return _assembled(_columns(logs, tuple(settings.index_labels)), settings, now_ns)
+    return _assembled(columns, settings, now_ns)
 
 
 def _columns(requests: pa.ListArray, indexed: Sequence[str]) -> Columns:
@@ -154,14 +152,14 @@ def _columns(requests: pa.ListArray, indexed: Sequence[str]) -> Columns:
         len(records),
     )
     return Columns(
-        ts=_times(records),
+        ts=_event_times(_numbers(records, "time_unix_nano"), _numbers(records, "observed_time_unix_nano")),
         body=_text(pc.struct_field(records, "body")),
         group=resource_of_scope[scope_of_record],
         groups=labels,
         counts=counts,
         keys=keys,
         values=values,
-        severity=_severities(records),
+        severity=_known_severities(_numbers(records, "severity_number")),
         trace_id=pc.struct_field(records, "trace_id"),
         span_id=pc.struct_field(records, "span_id"),
     )
@@ -191,18 +189,29 @@ def _contexts(
     resources: pa.StructArray, scopes: pa.StructArray, resource_of_scope: Ints, indexed: Sequence[str]
 ) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Return the labels of each resource, and for each scope what its records inherit as metadata."""
-    labels, rest = [], []
-    for attributes in _dicts(pc.struct_field(resources, ["resource", "attributes"])):
-        labels.append({label_name(key): value for key, value in attributes.items() if key in indexed and value})
-        rest.append({key: value for key, value in attributes.items() if key not in indexed})
+    about = [
+        _parted(attributes, indexed) for attributes in _dicts(pc.struct_field(resources, ["resource", "attributes"]))
+    ]
     names = pc.struct_field(scopes, ["scope", "name"]).fill_null("").to_pylist()
     versions = pc.struct_field(scopes, ["scope", "version"]).fill_null("").to_pylist()
     own = _dicts(pc.struct_field(scopes, ["scope", "attributes"]))
-    extras = []
-    for name, version, attributes, resource in zip(names, versions, own, resource_of_scope.tolist(), strict=True):
-        about = {"scope.name": name, "scope.version": version}
-        extras.append({**rest[resource], **attributes, **{key: value for key, value in about.items() if value}})
-    return labels, extras
+    extras = [
+        _handed_down(about[resource][1], attributes, name, version)
+        for name, version, attributes, resource in zip(names, versions, own, resource_of_scope.tolist(), strict=True)
+    ]
+    return [labels for labels, _ in about], extras
+
+
+def _parted(resource: Mapping[str, str], indexed: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Part the attributes of a resource into labels and the rest."""
+    labels = {label_name(key): value for key, value in resource.items() if key in indexed and value}
+    return labels, {key: value for key, value in resource.items() if key not in indexed}
+
+
+def _handed_down(resource: Mapping[str, str], scope: Mapping[str, str], name: str, version: str) -> dict[str, str]:
+    """What records inherit as metadata."""
+    about = {"scope.name": name, "scope.version": version}
+    return {**resource, **scope, **{key: value for key, value in about.items() if value}}
 
 
 def _context(resource: bytes, scope: bytes, indexed: tuple[str, ...]) -> otlp_native.Context:
@@ -249,19 +258,18 @@ def _parents(lists: pa.ListArray) -> Ints:
     return np.repeat(np.arange(len(lists)), lengths(lists))
 
 
-def _times(records: pa.StructArray) -> Ints:
+def _event_times(times: npt.NDArray[np.uint64], observed: npt.NDArray[np.uint64]) -> Ints:
     """Event time, else the time it was observed, else 0; beyond 2262 it is the last nanosecond that fits."""
-    time = pc.struct_field(records, "time_unix_nano").fill_null(0).to_numpy(zero_copy_only=False)
-    if not time.all():
-        observed = pc.struct_field(records, "observed_time_unix_nano").fill_null(0).to_numpy(zero_copy_only=False)
-        time = np.where(time == 0, observed, time)
-    times: Ints = np.minimum(time, np.uint64(_MAX_TIME)).astype(np.int64)
-    return times
+    found: Ints = np.minimum(np.where(times == 0, observed, times), np.uint64(_MAX_TIME)).astype(np.int64)
+    return found
 
 
-def _severities(records: pa.StructArray) -> Any:
-    numbers = pc.struct_field(records, "severity_number").fill_null(0).to_numpy(zero_copy_only=False)
+def _known_severities(numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
     return np.where((numbers >= 0) & (numbers <= 24), numbers, 0).astype(np.uint8)
+
+
+def _numbers(records: pa.StructArray, name: str) -> Any:
+    return pc.struct_field(records, name).fill_null(0).to_numpy(zero_copy_only=False)
 
 
 def _text(values: pa.StructArray) -> pa.StringArray:
@@ -324,7 +332,7 @@ _WRITERS = {
 # names in lowerCamelCase (OTLP specification, "JSON Protobuf Encoding").
 
 
-class _Json(msgspec.Struct, rename="camel"):
+class _Json(msgspec.Struct, rename="camel", gc=False):
     """Part of a request in JSON; unknown fields are ignored, as the specification wants."""
 
 
@@ -379,65 +387,100 @@ class _Request(_Json):
     resource_logs: list[_ResourceLogs] = []
 
 
-def _plain_resource_logs(item: _ResourceLogs) -> dict[str, Any]:
-    """Bring a resource's logs in JSON into the shape of the protobuf columns."""
-    resource = {"attributes": _pairs(item.resource.attributes)} if item.resource else None
-    return {"resource": resource, "scope_logs": [_plain_scope_logs(scope) for scope in item.scope_logs]}
-
-
-def _plain_scope_logs(item: _ScopeLogs) -> dict[str, Any]:
-    scope = item.scope
-    about = {"name": scope.name, "version": scope.version, "attributes": _pairs(scope.attributes)} if scope else None
-    return {"scope": about, "log_records": [_plain_record(record) for record in item.log_records]}
-
-
-def _plain_record(record: _LogRecord) -> dict[str, Any]:
-    return {
-        "time_unix_nano": _converted(int, record.time_unix_nano, "timeUnixNano isn't a number"),
-        "observed_time_unix_nano": _converted(
-            int, record.observed_time_unix_nano, "observedTimeUnixNano isn't a number"
+def _json_columns(request: _Request, indexed: Sequence[str]) -> Columns:
+    """Flatten resources, scopes and records to columns."""
+    groups: list[Mapping[str, str]] = []
+    group: list[int] = []
+    records: list[_LogRecord] = []
+    counts: list[int] = []
+    keys: list[str] = []
+    values: list[str] = []
+    for logs in request.resource_logs:
+        labels, rest = _parted(_json_dict(logs.resource), indexed)
+        for scoped in logs.scope_logs:
+            scope = scoped.scope
+            extras = _handed_down(rest, _json_dict(scope), scope.name if scope else "", scope.version if scope else "")
+            group += [len(groups)] * len(scoped.log_records)
+            records += scoped.log_records
+            for record in scoped.log_records:
+                before = len(keys)
+                for pair in record.attributes:
+                    keys.append(pair.key)
+                    values.append(_json_text(pair.value))
+                for name, text in (("event_name", record.event_name), ("severity_text", record.severity_text)):
+                    if text:
+                        keys.append(name)
+                        values.append(text)
+                keys += extras.keys()
+                values += extras.values()
+                counts.append(len(keys) - before)
+        groups.append(labels)
+    return Columns(
+        ts=_event_times(
+            np.array([_number(record.time_unix_nano, "timeUnixNano", _UINT64) for record in records], np.uint64),
+            np.array(
+                [_number(record.observed_time_unix_nano, "observedTimeUnixNano", _UINT64) for record in records],
+                np.uint64,
+            ),
         ),
-        "severity_number": record.severity_number,
-        "severity_text": record.severity_text,
-        "body": _plain_value(record.body),
-        "attributes": _pairs(record.attributes),
-        "trace_id": _converted(bytes.fromhex, record.trace_id, "traceId isn't hexadecimal"),
-        "span_id": _converted(bytes.fromhex, record.span_id, "spanId isn't hexadecimal"),
-        "event_name": record.event_name,
-    }
+        body=pa.array([_json_text(record.body) for record in records], pa.string()),
+        group=np.array(group, np.int64),
+        groups=groups,
+        counts=np.array(counts, np.int64),
+        keys=pa.array(keys, pa.string()),
+        values=pa.array(values, pa.string()),
+        severity=_known_severities(np.array([record.severity_number for record in records], np.int32)),
+        trace_id=pa.array([_hexadecimal(record.trace_id, "traceId") for record in records], pa.binary()),
+        span_id=pa.array([_hexadecimal(record.span_id, "spanId") for record in records], pa.binary()),
+    )
 
 
-def _converted(form: Callable[[Any], Any], value: Any, fault: str) -> Any:
-    """Read a value, None as None; raises BadInput that says the fault, where Python's own error quotes the value."""
+def _json_dict(holder: _Resource | _Scope | None) -> dict[str, str]:
+    return {pair.key: _json_text(pair.value) for pair in holder.attributes} if holder else {}
+
+
+def _json_text(value: _Value | None) -> str:
+    """Write an AnyValue as text, as `_text` does."""
+    if value is None:
+        return ""
+    if value.string_value is not None:
+        return value.string_value
+    if value.int_value is not None:
+        return str(_number(value.int_value, "an intValue", _INT64))
+    if value.bool_value is not None:
+        return str(value.bool_value).lower()
+    if value.double_value is not None:
+        number = _converted(float, value.double_value, "a doubleValue isn't a number")
+        return str(pa.scalar(number, pa.float64()).cast(pa.string()))
+    if value.array_value is not None:
+        return _array(_encoded(common_pb2.ArrayValue(), value.array_value))
+    if value.kvlist_value is not None:
+        return _map(_encoded(common_pb2.KeyValueList(), value.kvlist_value))
+    return "" if value.bytes_value is None else base64.b64encode(value.bytes_value).decode()
+
+
+def _number(value: int | str, what: str, bounds: range) -> int:
+    fault = f"{what} isn't a whole number from {bounds[0]} to {bounds[-1]}"
+    number: int = _converted(int, value, fault)
+    if number not in bounds:
+        raise BadInput(f"not an OTLP logs request in JSON: {fault}")
+    return number
+
+
+def _hexadecimal(value: str, what: str) -> bytes:
+    return _converted(bytes.fromhex, value, f"{what} isn't hexadecimal") if value else b""
+
+
+def _converted(form: Callable[[str], Any], value: Any, fault: str) -> Any:
+    """Read a value; raises BadInput that says the fault, where Python's own error quotes the value."""
     try:
-        return None if value is None else form(value)
+        return form(value)
     except ValueError:
         raise BadInput(f"not an OTLP logs request in JSON: {fault}") from None
 
 
-def _pairs(attributes: Sequence[_KeyValue]) -> list[dict[str, Any]]:
-    return [{"key": pair.key, "value": _plain_value(pair.value)} for pair in attributes]
-
-
-def _plain_value(value: _Value | None) -> dict[str, Any] | None:
-    if value is None:
-        return None
-    if value.string_value is not None:
-        return {"string_value": value.string_value}
-    return {
-        "bool_value": value.bool_value,
-        "int_value": _converted(int, value.int_value, "an intValue isn't a number"),
-        "double_value": _converted(float, value.double_value, "a doubleValue isn't a number"),
-        "array_value": _encoded(common_pb2.ArrayValue(), value.array_value),
-        "kvlist_value": _encoded(common_pb2.KeyValueList(), value.kvlist_value),
-        "bytes_value": value.bytes_value,
-    }
-
-
-def _encoded(message: Message, value: dict[str, Any] | None) -> bytes | None:
+def _encoded(message: Message, value: dict[str, Any]) -> bytes:
     """Encode a rare recursive value as protobuf, so that one writer serves both encodings."""
-    if value is None:
-        return None
     try:
         return json_format.ParseDict(value, message, ignore_unknown_fields=True).SerializeToString()
     except json_format.ParseError as error:
