@@ -66,3 +66,10 @@ def test_a_query_that_failed_half_way_leaves_nothing_to_the_next(store: Embedded
         with pytest.raises(Exception, match="log store failed"):
             store.select("SELECT number, throwIf(number = 50000) FROM numbers(100000)")
         assert store.select("SELECT 1 AS one").to_pylist() == [{"one": 1}]
+
+
+def test_the_engine_keeps_no_log_of_what_was_asked(store: EmbeddedStore) -> None:
+    store.select("SELECT count() FROM logs WHERE patient_id = {patient:String}", {"patient": "MRN-1"})
+    store.manage("SYSTEM FLUSH LOGS")
+    kept = store.select("SELECT name FROM system.tables WHERE database = 'system' AND engine LIKE '%MergeTree'")
+    assert kept.to_pylist() == []

@@ -156,13 +156,6 @@ ENGINE_CONFIG = """<clickhouse>
     <backups>
         <allowed_path>/</allowed_path>
     </backups>
-    <query_log remove="1"/>
-    <query_thread_log remove="1"/>
-    <part_log remove="1"/>
-    <metric_log remove="1"/>
-    <asynchronous_metric_log remove="1"/>
-    <trace_log remove="1"/>
-    <text_log remove="1"/>
-    <processors_profile_log remove="1"/>
+    <!-- No section of a system log: naming one, even to remove it, turns it on, and it would keep what was asked for. -->
 </clickhouse>
 """
