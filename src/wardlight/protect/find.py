@@ -265,8 +265,14 @@ def _email(text: bytes, start: int, _end: int, floor: int, limit: int) -> Found:
     return [(start - len(local), domain.end(), "email")] if local and not local.endswith(b".") else _NOTHING
 
 
-def _birth_date(text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
-    found = looks.DATE_AFTER.match(text, end - 1, limit)
+def _bytes_behind(matched: bytes) -> int:
+    """Bytes of a match that follow its word: one letter or sign, or two if the first is one of ` =:`."""
+    letters = matched.decode()
+    return len(letters[-2 if letters[-2] in " =:" else -1 :].encode())
+
+
+def _birth_date(behind: int, text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
+    found = looks.DATE_AFTER.match(text, end - behind, limit)
     return [(*found.span(1), "birth_date")] if found and checks.birth_date(found[1]) else _NOTHING
 
 
@@ -296,8 +302,8 @@ def _said(kind: str, text: bytes, start: int, end: int, _floor: int, limit: int)
     return [(*found.span(group), "jwt" if _JWT.match(found[group]) else kind)] if good else _NOTHING
 
 
-def _called(text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
-    found = looks.PHONE_AFTER.match(text, end - 1, limit)
+def _called(behind: int, text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
+    found = looks.PHONE_AFTER.match(text, end - behind, limit)
     return [(*found.span(1), "phone")] if found and looks.phone(found[1]) else _NOTHING
 
 
@@ -371,8 +377,8 @@ def _address(text: bytes, start: int, end: int, _floor: int, limit: int) -> Foun
 _HANDLERS: dict[str, tuple[Callable[..., Found], int]] = {
     "done": (_done, 0), "hl7": (_segment, 0), "private_key": (_private_key, 0), "jwt": (_jwt, 0), "url_password": (_url_password, 0),
     "human": (_human, 6), "field": (_field, 4), "bearer": (_bearer, 1),
-    "token": (_token, 0), "email": (_email, 0), "birth_date": (_birth_date, 1),
-    "numbered": (_numbered, 1), "said": (_said, 1), "called": (_called, 1), "patient": (_patient, 8), "person": (_person, 4),
+    "token": (_token, 0), "email": (_email, 0), "birth_date": (_birth_date, 2),
+    "numbered": (_numbered, 1), "said": (_said, 1), "called": (_called, 2), "patient": (_patient, 8), "person": (_person, 4),
     "ssn": (_checked("ssn", checks.ssn), 99), "three_three_four": (_three_three_four, 99), "phone": (_phone, 99),
     "card": (_checked("card", looks.card), 99), "iban": (_iban, 99), "address": (_address, 999), "custom": (_custom, 0),
 }  # fmt: skip
@@ -380,6 +386,6 @@ _HANDLERS: dict[str, tuple[Callable[..., Found], int]] = {
 
 _TOLD: dict[str, Callable[[bytes], Any]] = {
     "field": _named, "human": _in_one_piece, "bearer": _is_basic, "numbered": _kind_of_number, "said": _kind_of_secret,
-    "patient": _is_path, "person": _title,
+    "patient": _is_path, "person": _title, "birth_date": _bytes_behind, "called": _bytes_behind,
 }  # fmt: skip
 """Way of finding: what the matched bytes alone tell, worked out once and given to who decides."""

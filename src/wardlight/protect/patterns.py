@@ -55,6 +55,9 @@ _PHONES = (
 _NUMBERED = r"ssn|social security|nhs|mrn|medical record|hospital number|chart number|credit card|card|iban|patient id|patient number|patient no"  # noqa: E501 -- a list of words
 _SAID = r"password|passwort|passphrase|passwd|identified by|token|secret|api[ _-]?key"
 
+_NO_MASK = r"(?:[ =:][^\x00\[]|[^\x00\] =:])"
+"""What may follow a word: not the end of a mask that it is in, nor a mask."""
+
 
 def _field(words: str) -> str:
     return "[_. -]?".join(map(re.escape, words.split()))
@@ -82,10 +85,10 @@ GROUPS: dict[str, str] = {
     "bearer": r"\b(?i:bearer|basic) [A-Za-z0-9]",
     "token": rf"\b(?:{'|'.join(map(re.escape, TOKEN_PREFIXES))})[A-Za-z0-9_-]",
     "email": r"(?:@|%40)[\pL0-9]",
-    "birth_date": rf"\b(?i:{_BORN})\b[^\x00]",
+    "birth_date": rf"\b(?i:{_BORN})\b{_NO_MASK}",
     "numbered": rf"\b(?i:{_NUMBERED})\b[^\x00\]]",
     "said": rf"\b(?i:{_SAID}) ",
-    "called": rf"\b(?i:{_PHONES})\b[^\x00\]]",
+    "called": rf"\b(?i:{_PHONES})\b{_NO_MASK}",
     "patient": r"\b(?i:patients?)(?:/| ?#| )[A-Za-z]{0,8}-?\d",
     "person": rf"\b(?i:{_TITLES})\.?:?(?: named?)? (?:(?:Dr|Mrs?|Ms|Miss|Prof)\.? )?(?:(?:{_PARTICLES}) ){{0,3}}\p{{Lu}}",
     "ssn": r"\b\d{3}-\d{2}-\d{4}\b",

@@ -47,10 +47,11 @@ class Removed:
         self.rows: list[int] = []
         self.notes: list[str] = []
 
-    def add(self, rows: Iterable[int], path: str, kinds: Iterable[str]) -> None:
+    def add(self, rows: Iterable[int], path: str, kinds: Sequence[str]) -> None:
         """Add things of one path, of each the row and the kind."""
         self.rows += rows
-        self.notes += [f"{path}:{kind}" for kind in kinds]
+        said = {kind: f"{path}:{kind}" for kind in set(kinds)}
+        self.notes += [said[kind] for kind in kinds]
 
 
 class Protector:
@@ -277,10 +278,11 @@ def _flat(column: pa.MapArray) -> tuple[Ints, pa.DictionaryArray, pa.Array]:
 
 def _one_text(column: pa.Array) -> tuple[bytes, Ints]:
     """All values of a column with a zero byte between, and where each begins; one more for the end."""
-    lengths = pc.binary_length(column).to_numpy(zero_copy_only=False).astype(np.int64)
-    starts = np.concatenate([[0], np.cumsum(lengths + 1)])
-    whole = pa.ListArray.from_arrays(pa.array([0, len(column)], pa.int32()), column.cast(pa.binary()))
-    return pc.binary_join(whole, b"\0")[0].as_py(), starts
+    if not len(column):
+        return b"", np.zeros(1, np.int64)
+    _, offsets, data = pc.binary_join_element_wise(column, "", "\0").buffers()
+    starts = np.frombuffer(offsets, np.int32, len(column) + 1).astype(np.int64)
+    return data.slice(0, int(starts[-1]) - 1).to_pybytes(), starts
 
 
 def _texts(raw: bytes, starts: Ints, rows: Ints) -> pa.Array:
