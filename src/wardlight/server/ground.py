@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 
@@ -57,6 +58,7 @@ class Wing:
 
 def lay(settings: Settings, data: Path, clock: Clock, opened: ExitStack) -> Ground:
     """Open what all wings stand on."""
+    _keep_memory()
     engine = _engine(settings, data)
     opened.callback(engine.close)
     state = State(data / "state.db")
@@ -79,6 +81,15 @@ def lay(settings: Settings, data: Path, clock: Clock, opened: ExitStack) -> Grou
         running=owner.Running.at(settings.server.listen, settings.server.certificate),
         certificate=certificate,
     )
+
+
+def _keep_memory() -> None:
+    """Let Arrow keep the pages of one batch for the next: its usual allocator gives them back, and new ones cost more.
+
+    Wheels for some systems have no jemalloc.
+    """
+    if "jemalloc" in pa.supported_memory_backends():
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
 def _certificate(server: Server) -> Certificate | None:

@@ -239,10 +239,8 @@ class GroupCommit:
 
     def _flush_all(self) -> None:
         while self._wait_for_work():
-            with self._changed:
-                left, self._left = self._left, []
             # A frame that is sealed before its thread has counted it is flushed first and counted later.
-            for segment in [*left, *self._journal.seal()]:
+            for segment in self._due():
                 self._insert(segment)
                 with self._changed:
                     self._flushed += len(segment.batches)
@@ -250,6 +248,14 @@ class GroupCommit:
                     self._bytes -= segment.nbytes
                     self._oldest = time.monotonic()
                     self._changed.notify_all()
+
+    def _due(self) -> list[Segment]:
+        """Take what to insert: full segments go alone, so that none is larger; unless somebody waits for the rest."""
+        with self._changed:
+            left, self._left = self._left, []
+            everything = self._readers > 0 or self._closing
+        full = [] if everything else self._journal.full()
+        return [*left, *(full or self._journal.seal())]
 
     def _wait_for_work(self) -> bool:
         """Wait until an insert is due; False when all is done and closing."""

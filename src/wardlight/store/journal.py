@@ -6,7 +6,8 @@ A directory of segments. Each group of requests is one frame appended to the ope
 
 Numbers are little-endian, of 4 bytes where nothing else is said.
 
-A segment is sealed, inserted into the engine under its name as deduplication token, and removed. What recovery finds:
+A segment is sealed when it is full, or when its age or a reader asks for it; inserted into the engine under its name as
+deduplication token; and removed. What recovery finds:
 
 - died while appending: a torn last frame. Nobody was told; it is cut off.
 - died after the fdatasync: a whole frame, perhaps unanswered. It is inserted; a sender that tries again with its key
@@ -32,6 +33,9 @@ from wardlight.clock import Clock
 from wardlight.problems import NotFound, Unavailable
 from wardlight.records import Protected
 from wardlight.store.seen import KEPT_KEYS, KEY_BYTES
+
+FULL_ROWS = 200_000
+"""Records of a segment that is full, and so of an insert: the engine's memory grows with them."""
 
 MAX_DEAD_BYTES = 1024**3
 """Most disk for records that the engine refuses."""
@@ -81,14 +85,16 @@ class DeadLetters:
 class Journal:
     """The segments under `directory`. One thread appends; another may remove sealed segments meanwhile."""
 
-    def __init__(self, directory: Path, clock: Clock) -> None:
+    def __init__(self, directory: Path, clock: Clock, full_rows: int = FULL_ROWS) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._directory = directory
         self._clock = clock
+        self._full_rows = full_rows
         self._lock = threading.Lock()
         self._open: Segment | None = None
         self._file = -1
         self._end = 0
+        self._rows = 0
         self._sealed: list[Segment] = []
         self._last = 0
 
@@ -124,18 +130,22 @@ class Journal:
                 self._spoil()
                 raise Unavailable(f"the journal of the log store can't be written: {error.strerror}") from error
             self._end += written
+            self._rows += batch.num_rows
             segment.batches.append(batch)
             segment.keys.extend(keys)
+            if self._rows >= self._full_rows:
+                self._seal()
+
+    def full(self) -> list[Segment]:
+        """Return the segments that are closed already, oldest first."""
+        with self._lock:
+            return self._taken()
 
     def seal(self) -> list[Segment]:
         """Close what was written since the last call and return it, oldest first; appending goes on in a new file."""
         with self._lock:
-            if self._open is not None:
-                os.close(self._file)
-                self._sealed.append(self._open)
-                self._open = None
-            sealed, self._sealed = self._sealed, []
-            return sealed
+            self._seal()
+            return self._taken()
 
     def remove(self, segment: Segment) -> None:
         """Forget a segment whose records are in the engine; its keys are remembered first."""
@@ -184,6 +194,16 @@ class Journal:
         """Remove dead letters."""
         (self._dead / f"{name}.segment").unlink(missing_ok=True)
 
+    def _seal(self) -> None:
+        if self._open is not None:
+            os.close(self._file)
+            self._sealed.append(self._open)
+            self._open = None
+
+    def _taken(self) -> list[Segment]:
+        sealed, self._sealed = self._sealed, []
+        return sealed
+
     @property
     def _dead(self) -> Path:
         return self._directory / "dead"
@@ -199,7 +219,7 @@ class Journal:
                 _sync_directory(self._directory)
             except OSError as error:
                 raise Unavailable(f"the journal of the log store can't be written: {error.strerror}") from error
-            self._open, self._end = Segment(path), 0
+            self._open, self._end, self._rows = Segment(path), 0, 0
         return self._open
 
     def _spoil(self) -> None:

@@ -138,6 +138,8 @@ WHERE database = currentDatabase() AND table = '{table}' AND name = 'body_text'
 
 ENGINE_CONFIG = """<clickhouse>
     <merge_tree>
+        <!-- Ten parts at a time instead of five: each record is written anew less often. -->
+        <merge_selector_base>10</merge_selector_base>
         <!-- Merged parts aren't fsynced: keep their sources until the kernel has surely written them. -->
         <old_parts_lifetime>480</old_parts_lifetime>
         <!-- A store that opens with broken parts and says so is better than one that doesn't open. -->
