@@ -36,6 +36,7 @@ FOUND = {
     "paid by 4111 1111 1111 1111.": "paid by [card].",
     "to DE89 3704 0044 0532 0130 00 BIC X": "to [iban] BIC X",
     "born on 3 March 1971": "born on [birth_date]",
+    "patient né le 12/03/1980": "patient né le [birth_date]",
     "DOB: 01/02/1980, x": "DOB: [birth_date], x",
     "geb. 01.02.1980": "geb. [birth_date]",
     "MRN: 0012345": "MRN: [mrn]",

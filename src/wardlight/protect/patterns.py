@@ -85,7 +85,8 @@ GROUPS: dict[str, str] = {
     "bearer": r"\b(?i:bearer|basic) [A-Za-z0-9]",
     "token": rf"\b(?:{'|'.join(map(re.escape, TOKEN_PREFIXES))})[A-Za-z0-9_-]",
     "email": r"(?:@|%40)[\pL0-9]",
-    "birth_date": rf"\b(?i:{_BORN})\b{_NO_MASK}",
+    # Behind é there is no word's end for RE2, which knows ASCII's words only.
+    "birth_date": rf"\b(?i:{_BORN})\b{_NO_MASK}|\b(?i:né)[ =:][^\x00\[]",
     "numbered": rf"\b(?i:{_NUMBERED})\b[^\x00\]]",
     "said": rf"\b(?i:{_SAID}) ",
     "called": rf"\b(?i:{_PHONES})\b{_NO_MASK}",
