@@ -328,3 +328,15 @@ def test_names_grow_when_the_clock_is_set_back(tmp_path: Path) -> None:
     clock.set_wall(1)
     written.append(batch("second"), [])
     assert frames(Journal(tmp_path / "journal", clock).recover()) == ["first", "second"]
+
+
+def test_full_segments_are_inserted_one_by_one_however_many_wait(begin: Begin, engine: Engine) -> None:
+    told: list[Commit] = []
+    commits = begin(Pace(flush_seconds=60, settle_seconds=0, flush_rows=2), told.append)
+    engine.open.clear()
+    for lines in (("a", "b"), ("c", "d"), ("e",)):
+        commits.submit(batch(*lines)).done.result(10)
+    engine.open.set()
+    assert commits.settle()
+    commits.close()
+    assert [commit.rows for commit in told if commit.stage == "engine"] == [2, 2, 1]

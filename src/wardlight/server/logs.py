@@ -105,7 +105,7 @@ def _commits(ground: Ground, books: Books) -> GroupCommit:
         flush_seconds=settings.store.flush_seconds,
         max_bytes=settings.receive.max_queue_bytes,
     )
-    journal = Journal(ground.data / "logs" / "journal", ground.clock, settings.store.flush_rows)
+    journal = Journal(ground.data / "logs" / "journal", ground.clock)
     commits = GroupCommit(ground.engine, journal, pace, books.committed)
     ground.opened.callback(commits.close)
     return commits

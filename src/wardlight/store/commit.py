@@ -217,6 +217,7 @@ class GroupCommit:
         batch = group[0].batch if len(group) == 1 else Protected(pa.concat_batches([item.batch for item in group]))
         try:
             self._journal.append(batch, [item.key.value for item in group if item.key.lasting])
+            self._journal.close_full(self._pace.flush_rows)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the senders must hear of it
             known = isinstance(error, Problem)
             problem = error if known else Problem(f"writing to the log store failed: {type(error).__name__}")

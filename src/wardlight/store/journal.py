@@ -34,9 +34,6 @@ from wardlight.problems import NotFound, Unavailable
 from wardlight.records import Protected
 from wardlight.store.seen import KEPT_KEYS, KEY_BYTES
 
-FULL_ROWS = 200_000
-"""Records of a segment that is full, and so of an insert: the engine's memory grows with them."""
-
 MAX_DEAD_BYTES = 1024**3
 """Most disk for records that the engine refuses."""
 
@@ -85,16 +82,14 @@ class DeadLetters:
 class Journal:
     """The segments under `directory`. One thread appends; another may remove sealed segments meanwhile."""
 
-    def __init__(self, directory: Path, clock: Clock, full_rows: int = FULL_ROWS) -> None:
+    def __init__(self, directory: Path, clock: Clock) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._directory = directory
         self._clock = clock
-        self._full_rows = full_rows
         self._lock = threading.Lock()
         self._open: Segment | None = None
         self._file = -1
         self._end = 0
-        self._rows = 0
         self._sealed: list[Segment] = []
         self._last = 0
 
@@ -130,10 +125,13 @@ class Journal:
                 self._spoil()
                 raise Unavailable(f"the journal of the log store can't be written: {error.strerror}") from error
             self._end += written
-            self._rows += batch.num_rows
             segment.batches.append(batch)
             segment.keys.extend(keys)
-            if self._rows >= self._full_rows:
+
+    def close_full(self, rows: int) -> None:
+        """Close the open segment if it has so many records; appending goes on in a new file."""
+        with self._lock:
+            if self._open is not None and self._open.rows >= rows:
                 self._seal()
 
     def full(self) -> list[Segment]:
@@ -219,7 +217,7 @@ class Journal:
                 _sync_directory(self._directory)
             except OSError as error:
                 raise Unavailable(f"the journal of the log store can't be written: {error.strerror}") from error
-            self._open, self._end, self._rows = Segment(path), 0, 0
+            self._open, self._end = Segment(path), 0
         return self._open
 
     def _spoil(self) -> None:
