@@ -116,7 +116,7 @@ sync_venv() {
   echo "$wanted" >>"$stamp"
 }
 
-# The decoder of OTLP in Rust, where a compiler is (1.63 or newer; no crates). Without it a slower one does the same.
+# The decoder of OTLP in Rust, where a compiler is (seen with 1.95; no crates). Without it a slower one does the same.
 compile_decoder() {
   local source=src/wardlight/receive/otlp_native.rs library=src/wardlight/receive/libotlp.so
   if [ "$library" -nt "$source" ]; then return; fi
