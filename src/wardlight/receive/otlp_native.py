@@ -58,11 +58,12 @@ _LIBRARY = _load()
 class _Owner:
     """Gives columns back when the last Arrow array that uses them is gone."""
 
-    def __init__(self, output: Any) -> None:
+    def __init__(self, output: Any, free: Callable[[Any], None]) -> None:
         self._output = output
+        self._free = free
 
     def __del__(self) -> None:
-        _LIBRARY.wardlight_free(self._output)  # type: ignore[union-attr]  # it made the output
+        self._free(self._output)
 
     def buffers(self) -> list[pa.Buffer]:
         columns = self._output.contents.columns[: self._output.contents.count]
@@ -81,7 +82,8 @@ def decode(payloads: Sequence[bytes], context: Callable[[bytes, bytes], Context]
     if _LIBRARY is None:
         return None
     requests = _bytes(payloads)
-    found = _taken(_LIBRARY.wardlight_otlp_contexts(requests, len(payloads)))
+    free = _LIBRARY.wardlight_free
+    found = _taken(_LIBRARY.wardlight_otlp_contexts(requests, len(payloads)), free)
     if found is None:
         return None
     of_scope, encoded, encoded_data = found
@@ -92,7 +94,8 @@ def decode(payloads: Sequence[bytes], context: Callable[[bytes, bytes], Context]
     made = _taken(
         _LIBRARY.wardlight_otlp_logs(
             requests, len(payloads), of_scope.address, of_scope.size // 4, extras, counts, len(contexts)
-        )
+        ),
+        free,
     )
     if made is None:
         return None
@@ -119,8 +122,8 @@ def _bytes(texts: Sequence[bytes]) -> Any:
     return (_Bytes * len(texts))(*(_Bytes(text, len(text)) for text in texts))
 
 
-def _taken(output: Any) -> list[pa.Buffer] | None:
-    return _Owner(output).buffers() if output else None
+def _taken(output: Any, free: Callable[[Any], None]) -> list[pa.Buffer] | None:
+    return _Owner(output, free).buffers() if output else None
 
 
 def _texts(offsets: pa.Buffer, data: pa.Buffer, kind: pa.DataType) -> pa.Array:
