@@ -140,6 +140,10 @@ ENGINE_CONFIG = """<clickhouse>
     <merge_tree>
         <!-- Ten parts at a time instead of five: each record is written anew less often. -->
         <merge_selector_base>10</merge_selector_base>
+        <!-- Column by column: less memory and processor when the parts' times overlap. -->
+        <vertical_merge_algorithm_min_columns_to_activate>2</vertical_merge_algorithm_min_columns_to_activate>
+        <!-- Counts of different values and the like, of every column, serve no question of ours. -->
+        <auto_statistics_types></auto_statistics_types>
         <!-- Merged parts aren't fsynced: keep their sources until the kernel has surely written them. -->
         <old_parts_lifetime>480</old_parts_lifetime>
         <!-- A store that opens with broken parts and says so is better than one that doesn't open. -->
