@@ -115,6 +115,37 @@ def test_audit_records_lose_secrets_only() -> None:
     assert row["attributes"]["api_key"] == "[token]"
 
 
+@pytest.mark.parametrize(
+    ("text", "protected"),
+    [
+        ("a@b.org-----BEGIN PRIVATE KEY-----", "[email][private_key]"),
+        ("Patient 4411829 078-05-1120John 555-123-4567", "Patient [mrn] 078-05-1120John [phone]"),
+        ("PID|a@b.org||48110045||DOE^JANE", "PID|[email]||[mrn]||[name]"),
+    ],
+)
+def test_what_removing_one_thing_uncovers_is_removed_too(text: str, protected: str) -> None:
+    masks = protector(actions=("mrn=mask", "phone=mask"))
+    assert masks.text(text)[0] == protected
+    assert rows(masks.protect(batch({"body": text})))[0]["body"] == protected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"token":["[token]"]',
+        '"token":["[token]","[token]"]',
+        '"address":[[address]"],"country":"US"}]',
+        "Cookie: '[cookie]\n61",
+    ],
+)
+def test_lists_and_cookies_that_were_replaced_stay_as_they_are(text: str) -> None:
+    assert PLAIN.text(text) == (text, [])
+
+
+def test_what_stands_in_a_list_behind_something_replaced_is_removed() -> None:
+    assert PLAIN.text('"token":["[token]","Zx9Qw8Er7Ty6"]')[0] == '"token":["[token]","[token]"]'
+
+
 def test_labels_are_protected_too() -> None:
     (row,) = rows(PLAIN.protect(batch({"stream": '{"owner":"a@b.org"}'})))
     assert row["stream"] == '{"owner":"[email]"}'

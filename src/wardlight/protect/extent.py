@@ -23,6 +23,8 @@ class Written(NamedTuple):
 
 
 _QUOTE = re.compile(rb"\\{0,3}[\"']")
+_OPENING = re.compile(rb"\[(?:[ \t\r\n\\\"']|" + looks.DONE + rb"[\\\"' ]*+,)*+")
+_LISTED = re.compile(rb"\]|" + looks.DONE)
 _BACKSLASH = 92
 _LONGEST = 160
 """Bytes of a bare value that may have spaces in it."""
@@ -94,15 +96,14 @@ def _if_new(extent: Extent, text: bytes, at: int, limit: int) -> Span:
 
 
 def _listed(secret: bool, text: bytes, at: int, limit: int) -> Span:
-    """The inside of a list, from its first word to its last."""
+    """The inside of a list, from its first word to its last, without what has been replaced already."""
     # A list of objects is no secret, as FHIR's `authorization` of an audit event; what is in them has names.
     if secret and text[at + 1 : min(limit, at + 16)].lstrip(b" \t\r\n")[:1] == b"{":
         return at, at
-    end = _find(text, b"]", at, limit)
-    inside = text[at + 1 : end]
-    stripped = inside.lstrip(b" \t\r\n\\\"'")
-    start = at + 1 + len(inside) - len(stripped)
-    return start, start + len(stripped.rstrip(b" \t\r\n\\\"'"))
+    start = _OPENING.match(text, at, limit).end()  # type: ignore[union-attr]  # it may be empty
+    end = _LISTED.search(text, start, limit)
+    inside = text[start : end.start() if end else limit]
+    return start, start + len(inside.rstrip(b" \t\r\n\\\"',"))
 
 
 def _matching(pattern: bytes) -> Extent:

@@ -29,10 +29,12 @@ _FIGURES = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
 _SAME = bytes(range(256))
 """Matches that differ only in figures after the first are of one pattern, unless it's the administrator's."""
 
-Way = tuple[Handler, int]
+Way = tuple[Handler, int, bool]
 _ANYWHERE = re2._re2.RE2.Anchor.UNANCHORED  # noqa: SLF001
 
 _NOTHING: Found = []
+_NOT_YET: Found = []
+"""Nothing, but there may be something once what stands around is replaced."""
 _SQUEEZE = re.compile(rb"[_. -]")
 _VAGUE = {_SQUEEZE.sub(b"", name.encode()) for name in VAGUE}
 _LONE = {b"given", b"family", b"patient"}
@@ -60,11 +62,21 @@ class Finder:
         self._match = plain._regexp.Match  # noqa: SLF001
         self._figures = _SAME if own else _FIGURES
         self._grouped = grouped
+        self.own = bool(own)
         self._ways: dict[bytes | tuple[int, bytes], Way] = {}
 
     def find(self, text: bytes) -> list[Finding]:
         """Return what is in a text, in its order and without overlaps; a zero byte ends a value."""
+        return self.search(text)[0]
+
+    def search(self, text: bytes) -> tuple[list[Finding], list[int]]:
+        """Return what `find` does, and where else there may be something once that is removed.
+
+        These are places that were turned down for what stands around them, and those behind which something was passed
+        over.
+        """
         found: Found = []
+        doubts: list[int] = []
         at = floor = 0
         limit = -1
         whole = len(text)
@@ -72,17 +84,23 @@ class Finder:
         while True:
             start, end = match(_ANYWHERE, text, at, whole)[0]
             if start < 0:
-                return found
+                return found, doubts
             if limit < start:
                 limit = text.find(b"\0", start)
                 limit = whole if limit < 0 else limit
             matched = text[start:end]
-            handler, again = ways.get(matched) or self._way_of(matched)
+            handler, again, passes = ways.get(matched) or self._way_of(matched)
             here = handler(text, start, end, floor, limit)
             if here:
                 found += here
                 at = floor = here[-1][1]
+                if passes:
+                    doubts.append(start)
+            elif handler is _done:
+                at = floor = end
             else:
+                if here is _NOT_YET:
+                    doubts.append(start)
                 at = max(start + 1, end - again)
 
     def _way_of(self, matched: bytes) -> Way:
@@ -100,11 +118,16 @@ class Finder:
         """Match anew with groups; they would tell at once, but cost several times the search."""
         found = self._grouped.fullmatch(matched)
         name = NAMES[found.lastindex] if found else "done"
-        handler, again = _HANDLERS[name]
-        return (partial(handler, _TOLD[name](matched)) if name in _TOLD else handler), again
+        handler_for, again = _WAYS[name]
+        return handler_for(matched), again, name in _PASSING
+
+
+def _nothing(_text: bytes, _start: int, _end: int, _floor: int, _limit: int) -> Found:
+    return _NOTHING
 
 
 def _done(_text: bytes, _start: int, _end: int, _floor: int, _limit: int) -> Found:
+    """A pseudonym, which nothing reaches into that stands behind it."""
     return _NOTHING
 
 
@@ -116,7 +139,7 @@ def _checked(kind: str, check: Callable[[bytes], bool]) -> Handler:
     """Return a handler for figures that stand alone and pass a check."""
 
     def handler(text: bytes, start: int, end: int, _floor: int, _limit: int) -> Found:
-        return [(start, end, kind)] if looks.alone(text, start, end) and check(text[start:end]) else _NOTHING
+        return [(start, end, kind)] if looks.alone(text, start, end) and check(text[start:end]) else _NOT_YET
 
     return handler
 
@@ -141,7 +164,7 @@ def _jwt(text: bytes, start: int, _end: int, _floor: int, limit: int) -> Found:
 def _url_password(text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
     found = _PASSWORD_IN_URL.match(text, end, limit)
     if not found or looks.done(found[0][:-1]):
-        return _NOTHING
+        return _NOT_YET
     return [(end, found.end() - 1, "password")]
 
 
@@ -181,32 +204,40 @@ def _named(matched: bytes) -> _Named | None:
     )  # fmt: skip
 
 
-def _field(named: _Named | None, text: bytes, start: int, _end: int, _floor: int, limit: int) -> Found:
-    """A field with a telling name: its value, if that looks like one of the kind."""
+def _field(matched: bytes) -> Handler:
+    """Return the handler for a field with a telling name: its value, if that looks like one of the kind."""
+    named = _named(matched)
     if named is None:
-        return _NOTHING
+        return _nothing
     kind, size, how, look, vague, capital, tag, colon, whole = named
-    before = text[start - 1 : start]
-    # A name begins at a word: not `fhirBundle_hotel=`, but `patientEmail=` and `user_email=`.
-    if (before.isalpha() and not (capital and not before.isupper())) or (tag and before not in {b"<", b":"}):
-        return _NOTHING
-    at = start + size
-    extent, quoted = how or written(text[at - 2 : at], text[at : at + 4], kind)
-    start, end = extent(text, at, limit)
-    length = look(text[start:end], quoted, vague)
-    if not length:
-        return _NOTHING
-    if kind in SECRETS:
-        if kind == "password" and colon and not quoted and text[start:end].isalpha():
+    secret = kind in SECRETS
+
+    def handler(text: bytes, start: int, _end: int, _floor: int, limit: int) -> Found:
+        before = text[start - 1 : start]
+        # A name begins at a word: not `fhirBundle_hotel=`, but `patientEmail=` and `user_email=`.
+        if (before.isalpha() and not (capital and not before.isupper())) or (tag and before not in {b"<", b":"}):
             return _NOTHING
-        if kind == "cookie":
+        at = start + size
+        extent, quoted = how or written(text[at - 2 : at], text[at : at + 4], kind)
+        start, end = extent(text, at, limit)
+        length = look(text[start:end], quoted, vague)
+        if not length:
+            return _NOTHING if start == end else _NOT_YET
+        if not secret:
+            return [(start, start + length, kind)]
+        if kind == "password" and colon and not quoted and text[start:end].isalpha():
+            return _NOT_YET
+        if kind == "cookie" and text[at : at + 1] != b"[":
             length = looks.cookie(text, start, limit, whole=whole, quoted=quoted)
+            if looks.done(text[start : start + length]):
+                return _NOT_YET
         elif scheme := looks.SCHEME.match(text, start, limit):
             start = scheme.end()
             length = _word_at(text, start, limit) - start
-        if kind == "token":
-            kind = _token_kind(text[start : start + length])
-    return [(start, start + length, kind)] if length > 0 else _NOTHING
+        found = _token_kind(text[start : start + length]) if kind == "token" else kind
+        return [(start, start + length, found)] if length > 0 else _NOT_YET
+
+    return handler
 
 
 def _in_one_piece(matched: bytes) -> tuple[str, int]:
@@ -218,7 +249,7 @@ def _human(told: tuple[str, int], text: bytes, start: int, _end: int, _floor: in
     """A name or an address of FHIR that is written in one piece."""
     kind, size = told
     start, end, quoted = value_at(text, start + size, limit, kind)
-    return [(start, end, kind)] if quoted and not looks.empty(text[start:end]) else _NOTHING
+    return [(start, end, kind)] if quoted and not looks.empty(text[start:end]) else _NOT_YET
 
 
 def _word_at(text: bytes, at: int, limit: int) -> int:
@@ -240,7 +271,7 @@ def _bearer(basic: bool, text: bytes, _start: int, end: int, _floor: int, limit:
             good = False
     else:
         good = looks.like_secret(word)
-    return [(start, end, _token_kind(word))] if good else _NOTHING
+    return [(start, end, _token_kind(word))] if good else _NOT_YET
 
 
 def _token_kind(word: bytes) -> str:
@@ -249,20 +280,22 @@ def _token_kind(word: bytes) -> str:
 
 def _token(text: bytes, start: int, end: int, _floor: int, limit: int) -> Found:
     end = _word_at(text, end - 1, limit)
-    return [(start, end, "token")] if end - start >= 18 and looks.like_secret(text[start:end]) else _NOTHING
+    return [(start, end, "token")] if end - start >= 18 and looks.like_secret(text[start:end]) else _NOT_YET
 
 
 def _email(text: bytes, start: int, _end: int, floor: int, limit: int) -> Found:
     domain = _DOMAIN.match(text, start, limit)
-    if not domain:
+    if start == floor:
         return _NOTHING
+    if not domain:
+        return _NOT_YET
     before = text[max(floor, start - 64) : start]
     local = before[len(before.rstrip(_LOCAL)) :]
     rest = before[: len(before) - len(local)]
     if rest[-1:] == b"'" and rest[-2:-1].isalpha():
         local = rest[len(rest[:-1].rstrip(_LOCAL)) :] + local
     local = local.lstrip(b".-%+")
-    return [(start - len(local), domain.end(), "email")] if local and not local.endswith(b".") else _NOTHING
+    return [(start - len(local), domain.end(), "email")] if local and not local.endswith(b".") else _NOT_YET
 
 
 def _bytes_behind(matched: bytes) -> int:
@@ -273,7 +306,7 @@ def _bytes_behind(matched: bytes) -> int:
 
 def _birth_date(behind: int, text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
     found = looks.DATE_AFTER.match(text, end - behind, limit)
-    return [(*found.span(1), "birth_date")] if found and checks.birth_date(found[1]) else _NOTHING
+    return [(*found.span(1), "birth_date")] if found and checks.birth_date(found[1]) else _NOT_YET
 
 
 def _kind_of_number(matched: bytes) -> str:
@@ -284,7 +317,7 @@ def _kind_of_number(matched: bytes) -> str:
 def _numbered(kind: str, text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
     """A number behind the word that says what it is."""
     found = looks.NUMBER_AFTER[kind].match(text, end - 1, limit)
-    return [(*found.span(1), kind)] if found and looks.NUMBER[kind](found[1]) else _NOTHING
+    return [(*found.span(1), kind)] if found and looks.NUMBER[kind](found[1]) else _NOT_YET
 
 
 def _kind_of_secret(matched: bytes) -> str:
@@ -295,16 +328,20 @@ def _said(kind: str, text: bytes, start: int, end: int, _floor: int, limit: int)
     """A password or a token in a sentence, or behind an option of a command."""
     found = looks.SECRET_AFTER.match(text, end - 1, limit)
     if not found:
-        return _NOTHING
+        return _NOT_YET
     group = 1 if found[1] is not None else 2
+    if looks.done_at(text, found.start(group)):
+        return _NOTHING
     dashed = text[start - 2 : start] == b"--"
     good = not looks.empty(found[group]) and (group == 1 or dashed or looks.like_password(found[group]))
-    return [(*found.span(group), "jwt" if _JWT.match(found[group]) else kind)] if good else _NOTHING
+    return [(*found.span(group), "jwt" if _JWT.match(found[group]) else kind)] if good else _NOT_YET
 
 
 def _called(behind: int, text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
     found = looks.PHONE_AFTER.match(text, end - behind, limit)
-    return [(*found.span(1), "phone")] if found and looks.phone(found[1]) else _NOTHING
+    if not found and not looks.FIGURE_AFTER.match(text, end - behind, limit):
+        return _NOTHING
+    return [(*found.span(1), "phone")] if found and looks.phone(found[1]) else _NOT_YET
 
 
 def _is_path(matched: bytes) -> bool:
@@ -314,7 +351,7 @@ def _is_path(matched: bytes) -> bool:
 def _patient(path: bool, text: bytes, start: int, end: int, _floor: int, limit: int) -> Found:
     found = looks.PATIENT_NUMBER.search(text, start, min(limit, end + 64))
     if not found or not (path or looks.many_digits(found[1])):
-        return _NOTHING
+        return _NOT_YET
     number = (*found.span(1), "mrn")
     shown = looks.DISPLAY.match(text, found.end(), limit)
     return [number, (*shown.span(1), "name")] if shown and not looks.empty(shown[1]) else [number]
@@ -338,54 +375,62 @@ def _title(matched: bytes) -> _Title:
 def _person(title: _Title, text: bytes, _start: int, end: int, _floor: int, limit: int) -> Found:
     start = end - title.whole
     end = looks.person(text, end - title.first, limit, polite=title.polite, small=title.small)
-    return [(start, end, "name")] if end else _NOTHING
+    return [(start, end, "name")] if end else _NOT_YET
 
 
 def _three_three_four(text: bytes, start: int, end: int, _floor: int, limit: int) -> Found:
     """NHS numbers are written with spaces; so are some telephone numbers, whose check digit seldom fits."""
     if not looks.alone(text, start, end):
-        return _NOTHING
+        return _NOT_YET
     matched = text[start:end]
     if matched[3:4] == b" ":
         if matched[:1].isdigit() and checks.nhs(matched):
             return [(start, end, "nhs")]
         if not looks.american(matched):
-            return _NOTHING
+            return _NOT_YET
     return [(start, looks.extension(text, end, limit), "phone")]
 
 
 def _phone(text: bytes, start: int, _end: int, _floor: int, limit: int) -> Found:
     before = text[max(0, start - 2) : start]
     if text[start : start + 1] == b"0" and before[:1].isdigit() and before[1:] == b" ":
-        return _NOTHING
+        return _NOT_YET
     end = looks.phone_at(text, start, limit)
-    return [(start, end, "phone")] if end and looks.alone(text, start, end) else _NOTHING
+    return [(start, end, "phone")] if end and looks.alone(text, start, end) else _NOT_YET
 
 
 def _iban(text: bytes, start: int, _end: int, _floor: int, limit: int) -> Found:
     length = checks.iban(text[start : min(limit, start + 44)])
     end = start + length
-    return [(start, end, "iban")] if length and not text[end : end + 1].isalnum() else _NOTHING
+    return [(start, end, "iban")] if length and not text[end : end + 1].isalnum() else _NOT_YET
 
 
 def _address(text: bytes, start: int, end: int, _floor: int, limit: int) -> Found:
     if not looks.street(text[start:end]):
-        return _NOTHING
+        return _NOT_YET
     return [(start, looks.rest_of_address(text, end, limit), "address")]
 
 
-_HANDLERS: dict[str, tuple[Callable[..., Found], int]] = {
-    "done": (_done, 0), "hl7": (_segment, 0), "private_key": (_private_key, 0), "jwt": (_jwt, 0), "url_password": (_url_password, 0),
-    "human": (_human, 6), "field": (_field, 4), "bearer": (_bearer, 1),
-    "token": (_token, 0), "email": (_email, 0), "birth_date": (_birth_date, 2),
-    "numbered": (_numbered, 1), "said": (_said, 1), "called": (_called, 2), "patient": (_patient, 8), "person": (_person, 4),
-    "ssn": (_checked("ssn", checks.ssn), 99), "three_three_four": (_three_three_four, 99), "phone": (_phone, 99),
-    "card": (_checked("card", looks.card), 99), "iban": (_iban, 99), "address": (_address, 999), "custom": (_custom, 0),
-}  # fmt: skip
-"""Way of finding: who decides, and how many bytes before its end the search goes on where there was nothing."""
+def _plain(handler: Handler) -> Callable[[bytes], Handler]:
+    return lambda _matched: handler
 
-_TOLD: dict[str, Callable[[bytes], Any]] = {
-    "field": _named, "human": _in_one_piece, "bearer": _is_basic, "numbered": _kind_of_number, "said": _kind_of_secret,
-    "patient": _is_path, "person": _title, "birth_date": _bytes_behind, "called": _bytes_behind,
+
+def _told(handler: Callable[..., Found], tell: Callable[[bytes], Any]) -> Callable[[bytes], Handler]:
+    """What the matched bytes alone tell is worked out once, and given to who decides."""
+    return lambda matched: partial(handler, tell(matched))
+
+
+_WAYS: dict[str, tuple[Callable[[bytes], Handler], int]] = {
+    "done": (_plain(_done), 0), "hl7": (_plain(_segment), 0), "private_key": (_plain(_private_key), 0), "jwt": (_plain(_jwt), 0),
+    "url_password": (_plain(_url_password), 0), "human": (_told(_human, _in_one_piece), 6), "field": (_field, 4),
+    "bearer": (_told(_bearer, _is_basic), 1), "token": (_plain(_token), 0), "email": (_plain(_email), 0),
+    "birth_date": (_told(_birth_date, _bytes_behind), 2), "numbered": (_told(_numbered, _kind_of_number), 1),
+    "said": (_told(_said, _kind_of_secret), 1), "called": (_told(_called, _bytes_behind), 2), "patient": (_told(_patient, _is_path), 8),
+    "person": (_told(_person, _title), 4), "ssn": (_plain(_checked("ssn", checks.ssn)), 99),
+    "three_three_four": (_plain(_three_three_four), 99), "phone": (_plain(_phone), 99), "card": (_plain(_checked("card", looks.card)), 99),
+    "iban": (_plain(_iban), 99), "address": (_plain(_address), 999), "custom": (_plain(_custom), 0),
 }  # fmt: skip
-"""Way of finding: what the matched bytes alone tell, worked out once and given to who decides."""
+"""Way of finding: who decides about a match of it, and how many bytes before its end the search goes on where there was
+nothing."""
+_PASSING = {"hl7", "patient"}
+"""Ways of finding that pass over something between the match and what they find, or between two things."""

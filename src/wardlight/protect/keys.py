@@ -7,8 +7,10 @@ import hashlib
 import hmac
 import os
 import secrets
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +20,10 @@ from wardlight.protect.kinds import ACTIONS, SECRETS
 KEYS = "protect.keys"
 """The file of keys, in the data directory."""
 _BYTES = 32
-_NOT_PLAIN = {byte: None for byte in range(128) if not chr(byte).isalnum() and chr(byte) not in "@+"}
+_NOT_PLAIN = bytes(byte for byte in range(128) if not chr(byte).isalnum() and chr(byte) not in "@+")
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_FIVE = struct.Struct(">5H")
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 _SHOWN = 10
 """Bytes of the HMAC that a pseudonym shows: 80 bits, 16 characters."""
 
@@ -29,6 +34,11 @@ class Key:
 
     id: str
     secret: bytes
+
+    @cached_property
+    def keyed(self) -> hmac.HMAC:
+        """The HMAC that every pseudonym goes on from: setting it up anew takes longer than all the rest."""
+        return hmac.new(self.secret, digestmod=hashlib.sha256)
 
 
 class Keys:
@@ -99,10 +109,20 @@ def plain(value: str) -> str:
     ('9434765919', 'aturing@clinicexample')
     """
     if value.isascii():
-        return value.lower().translate(_NOT_PLAIN) or value
+        return value.encode().lower().translate(None, _NOT_PLAIN).decode() or value
     return "".join(letter for letter in value.casefold() if letter.isalnum() or letter in "@+") or value
 
 
 def _pseudonym(kind: str, value: str, key: Key) -> str:
-    digest = hmac.digest(key.secret, plain(value).encode(), hashlib.sha256)[:_SHOWN]
-    return f"pseudo:{kind}:{key.id}:{base64.b32encode(digest).decode()}"
+    hashed = key.keyed.copy()
+    hashed.update(plain(value).encode())
+    return f"pseudo:{kind}:{key.id}:{_base32(hashed.digest()[:_SHOWN])}"
+
+
+def _base32(ten: bytes) -> str:
+    """Write ten bytes in base 32 (RFC 4648, section 6), in a third of the standard library's time."""
+    a, b, c, d, e = _FIVE.unpack(ten)
+    return (
+        f"{_PAIRS[a >> 6]}{_PAIRS[(a & 63) << 4 | b >> 12]}{_PAIRS[b >> 2 & 1023]}{_PAIRS[(b & 3) << 8 | c >> 8]}"
+        f"{_PAIRS[(c & 255) << 2 | d >> 14]}{_PAIRS[d >> 4 & 1023]}{_PAIRS[(d & 15) << 6 | e >> 10]}{_PAIRS[e & 1023]}"
+    )

@@ -11,7 +11,9 @@ from wardlight.protect.kinds import ACTIONS
 Look = Callable[[bytes, bool, bool], int]
 """Of a field's value, whether it was in quotes and whether the field's name is vague, how many bytes are to go."""
 
-_DONE = re.compile(rb"pseudo:[a-z_]{2,12}:k\d{1,4}:[A-Z2-7]{16}|\[(?:" + "|".join(ACTIONS).encode() + rb")\]")
+DONE = rb"(?:pseudo:[a-z_]{2,12}:k\d{1,4}:[A-Z2-7]{16}|\[(?:" + "|".join(ACTIONS).encode() + rb")\])"
+"""What stands where something has been replaced."""
+_DONE = re.compile(DONE)
 _DONE_BEGINS = (b"[", b"p")
 _EMPTY_WORDS = frozenset(
     b"null none nil true false undefined unknown redacted n/a na empty missing yes no set unset optional required string 0".split()
@@ -95,6 +97,7 @@ _FILLER = (
     rb"card|credit|with|value|a|an|au|al|es|est|security|record|ending|sent|via|received|from|by|and|please|me|id|identifier|account|new|now|home|work|his|my)\b){0,12}+"
 )
 PHONE_AFTER = re.compile(_FILLER + rb"((?:\+|\(\+?|\b)\d[\d ()./-]{5,20}\d(?: ?(?:x|ext\.?) ?\d{1,6})?)(?![\w-])")
+FIGURE_AFTER = re.compile(_FILLER + rb"[+(]{0,2}\d")
 _NUMBER_FORMS = {
     "ssn": rb"(\d{3}[ -]?\d{2}[ -]?\d{4})\b",
     "nhs": rb"(\d{3}[ -]?\d{3}[ -]?\d{4})\b",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import compress, pairwise
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
@@ -35,6 +35,12 @@ _CHUNK = 16 * 1024
 """Records that are looked at together: a few megabytes."""
 
 _REMEMBERED = 10_000
+
+_IN_WORD, _JOINS = 1, 2
+_SIGNS = np.zeros(256, np.uint8)
+"""Which bytes are of a word, and which join one to another (`looks.alone`)."""
+_SIGNS[[*b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", *range(128, 256)]] = _IN_WORD
+_SIGNS[[*b"-.+'"]] = _JOINS
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -72,6 +78,8 @@ class Protector:
             for kind, action in self.actions.items()
             if action != "pseudonym"
         }
+        # What an administrator's pattern takes for an identifier may join where something was left out.
+        self._unsure = self._finder.own or any(action == "drop" for action in self.actions.values())
         self._clean: set[str] = set()
         self._attribute_kinds = attribute_kinds(settings.attributes)
         self._columns = settings.columns
@@ -97,18 +105,31 @@ class Protector:
         raw = text.encode("utf-8", "replace").replace(b"\0", b" ")
         told: list[tuple[str, str]] = []
         for _ in range(_ROUNDS):
-            found = [one for one in self.find(raw) if not audit or one[2] in SECRETS]
+            found, doubts = self._search(raw)
+            found = [one for one in found if not audit or one[2] in SECRETS]
             if not found:
                 break
+            begins, ends, kinds = zip(*found, strict=True)
             instead = self._instead_of(raw, found)
-            told += [(kind, new.decode()) for (_, _, kind), new in zip(found, instead, strict=True)]
-            raw = _replaced(raw, [start for start, _, _ in found], [end for _, end, _ in found], instead)
+            told += [(kind, new.decode()) for kind, new in zip(kinds, instead, strict=True)]
+            settled = not doubts and not len(_loose(raw, np.array(begins), np.array(ends)))
+            raw = _replaced(raw, begins, ends, instead)
+            if settled:
+                break
         return raw.decode("utf-8", "replace"), told
 
     def find(self, text: bytes) -> list[Finding]:
         """Find identifiers, secrets and what the dictionary knows, in order and without overlaps."""
-        found = self._finder.find(text)
-        return self._known.add_to(found, text) if self._known else found
+        return self._search(text)[0]
+
+    def _search(self, text: bytes) -> tuple[list[Finding], list[int]]:
+        """Find them, and say where there may be more once they are removed."""
+        found, doubts = self._finder.search(text)
+        if self._known:
+            found = self._known.add_to(found, text)
+        if self._known or self._unsure:
+            return found, [start for start, _, _ in found]
+        return found, doubts
 
     def _part(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         audit = batch["kind"].indices.to_numpy(zero_copy_only=False) == _AUDIT
@@ -133,26 +154,32 @@ class Protector:
         removed.add(rows.tolist(), path, kinds)
         return column
 
-    def _cleaned(self, column: pa.Array, audit: Mask, rounds: int = _ROUNDS) -> tuple[pa.Array, Ints, list[str]]:
+    def _cleaned(self, column: pa.Array, audit: Mask, rounds: int = _ROUNDS) -> tuple[pa.Array, Ints, Sequence[str]]:
         """Replace what is found in texts, in all of them together; return also of each thing found the row and the kind."""
         raw, starts = _one_text(column)
-        found = self.find(raw) if rounds else []
-        rows = np.searchsorted(starts, [start for start, _, _ in found], side="right") - 1
+        found, doubts = self._search(raw) if rounds else ([], [])
         if audit.any():
-            counts = [
-                kind in SECRETS or not kept for (_, _, kind), kept in zip(found, audit[rows].tolist(), strict=True)
-            ]
-            found, rows = list(compress(found, counts)), rows[counts]
+            kept = audit[_rows(starts, [start for start, _, _ in found])].tolist()
+            found = [one for one, stays in zip(found, kept, strict=True) if one[2] in SECRETS or not stays]
         if not found:
-            return column, rows, []
+            return column, np.zeros(0, np.int64), []
         begins, ends, kinds = zip(*found, strict=True)
+        rows = _rows(starts, begins)
         instead = self._instead_of(raw, found)
-        longer = np.array(list(map(len, instead))) + begins - ends
+        until = np.array(ends)
+        doubtful_rows = _rows(starts, [*doubts, *_loose(raw, np.array(begins), until)])
+        longer = np.array(list(map(len, instead))) + begins - until
         starts[1:] += np.cumsum(np.bincount(rows, longer, len(column))).astype(np.int64)
         changed = np.unique(rows)
         texts = _texts(_replaced(raw, begins, ends, instead), starts, changed)
-        texts, again, further = self._cleaned(texts, audit[changed], rounds - 1)
-        return _put(column, changed, texts), np.concatenate([rows, changed[again]]), [*kinds, *further]
+        doubtful = np.flatnonzero(np.isin(changed, doubtful_rows))
+        if len(doubtful):
+            cleaned, again, further = self._cleaned(
+                texts.take(pa.array(doubtful)), audit[changed[doubtful]], rounds - 1
+            )
+            texts = _put(texts, doubtful, cleaned)
+            rows, kinds = np.concatenate([rows, changed[doubtful[again]]]), (*kinds, *further)
+        return _put(column, changed, texts), rows, kinds
 
     def _instead_of(self, raw: bytes, found: Iterable[Finding]) -> list[bytes]:
         """What stands where something was found."""
@@ -294,6 +321,21 @@ def _texts(raw: bytes, starts: Ints, rows: Ints) -> pa.Array:
         return texts.cast(pa.string())
     except pa.ArrowInvalid:  # something ended within a letter
         return pa.array([text.decode("utf-8", "replace") for text in texts.to_pylist()], pa.string())
+
+
+def _rows(starts: Ints, at: Sequence[int]) -> Ints:
+    """In which of the texts of `_one_text` places are."""
+    rows: Ints = np.searchsorted(starts, np.array(at, np.int64), side="right") - 1
+    return rows
+
+
+def _loose(raw: bytes, begins: Ints, ends: Ints) -> Ints:
+    """Which ends of what is to be replaced are within a word: what is left of it may be found then."""
+    text = np.frombuffer(raw, np.uint8)
+    before, first, here, behind = (_SIGNS[text.take(at, mode="clip")] for at in (begins - 1, begins, ends, ends + 1))
+    word = _IN_WORD
+    loose: Ints = ends[(here == word) | ((here == _JOINS) & (behind == word)) | ((before == word) & (first == word))]
+    return loose
 
 
 def _replaced(raw: bytes, begins: Sequence[int], ends: Sequence[int], instead: Sequence[bytes]) -> bytes:
