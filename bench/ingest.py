@@ -67,6 +67,7 @@ def one_run(payloads: list[bytes], accesses: list[bytes], seconds: float, *, tex
         full = load(url, payloads, seconds, rate=0)
         late = settled(url)
         cpu = sum(process.cpu_times()[:2]) - before
+        peak = most_memory(process)
         half = load(url, payloads, seconds / 3, rate=full["records/s"] / 2)
         memory = process.memory_info().rss / 1e6
         audited = load(url, accesses, seconds / 3, rate=0)
@@ -81,6 +82,7 @@ def one_run(payloads: list[bytes], accesses: list[bytes], seconds: float, *, tex
         "at saturation, ack p99 ms": full["p99"],
         "at half load, ack p50 ms": half["p50"],
         "at half load, ack p99 ms": half["p99"],
+        "at saturation, most memory MB": peak,
         "memory MB": memory,
         "with 7 % record accesses, records/s": audited["records/s"],
         "engine alone, records/s": alone,
@@ -210,6 +212,13 @@ def settled(url: str) -> float:
             break
         time.sleep(0.05)
     return time.perf_counter() - start
+
+
+def most_memory(process: psutil.Process) -> float:
+    """Return the most that a process ever held, in MB; on systems without /proc what it holds now."""
+    status = Path(f"/proc/{process.pid}/status")
+    peak = re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text() if status.exists() else "", re.MULTILINE)
+    return int(peak[1]) * 1024 / 1e6 if peak else process.memory_info().rss / 1e6
 
 
 def load(url: str, payloads: list[bytes], seconds: float, rate: float, path: str = "/v1/logs") -> dict[str, float]:
