@@ -195,7 +195,7 @@ def test_the_state_database_is_that_of_the_moment(data: Path, target: Place, tmp
 
 def test_what_the_journal_holds_is_in_it(data: Path, target: Place, tmp_path: Path) -> None:
     (data / "logs").mkdir()
-    Journal(data / "logs" / "journal", SystemClock()).append(batch("acknowledged"), [])
+    Journal(data / "logs" / "journal", SystemClock()).append([batch("acknowledged")], [])
     saved = made(data, target)
     assert saved.records == 1
 

@@ -19,6 +19,7 @@ from wardlight.store.commit import Commit, Fresh, GroupCommit, Key, Pace
 from wardlight.store.dialect import by_partition
 from wardlight.store.embedded import EmbeddedStore
 from wardlight.store.journal import Journal, Segment
+from wardlight.store.seen import Submitted
 
 KEY = b"k" * 16
 LASTING = Key(KEY, lasting=True)
@@ -274,17 +275,17 @@ def frames(left: list[Segment]) -> list[str]:
 @pytest.mark.parametrize("cut", [1, 30, 10_000])
 def test_a_torn_frame_is_left_out_and_the_ones_before_are_kept(tmp_path: Path, cut: int) -> None:
     written = journal(tmp_path)
-    written.append(batch("whole"), [])
+    written.append([batch("whole")], [])
     (path,) = segments(tmp_path)
     end = path.stat().st_size
-    written.append(batch("torn"), [])
+    written.append([batch("torn")], [])
     with path.open("r+b") as file:
         file.truncate(max(end, path.stat().st_size - cut))
     assert frames(journal(tmp_path).recover()) == ["whole"]
 
 
 def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
-    journal(tmp_path).append(batch("changed"), [])
+    journal(tmp_path).append([batch("changed")], [])
     (path,) = segments(tmp_path)
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
@@ -294,12 +295,12 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("persisted", [False, True])
-@pytest.mark.parametrize("fault", ["pwrite", "fdatasync"])
+@pytest.mark.parametrize("fault", ["pwritev", "fdatasync"])
 def test_a_failed_write_is_told_and_the_next_goes_to_a_new_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, *, persisted: bool
 ) -> None:
     written = journal(tmp_path)
-    written.append(batch("before"), [])
+    written.append([batch("before")], [])
     with monkeypatch.context() as patch:
         import os
 
@@ -312,8 +313,8 @@ def test_a_failed_write_is_told_and_the_next_goes_to_a_new_file(
 
         patch.setattr(os, fault, fail)
         with pytest.raises(Unavailable, match="Input/output error"):
-            written.append(batch("failed"), [KEY])
-    written.append(batch("after"), [])
+            written.append([batch("failed")], [KEY])
+    written.append([batch("after")], [])
     assert len(segments(tmp_path)) == 2
     assert frames(journal(tmp_path).recover()) == ["before", "after"]
 
@@ -323,10 +324,10 @@ def test_names_grow_when_the_clock_is_set_back(tmp_path: Path) -> None:
 
     clock = ManualClock()
     written = Journal(tmp_path / "journal", clock)
-    written.append(batch("first"), [])
+    written.append([batch("first")], [])
     written.seal()
     clock.set_wall(1)
-    written.append(batch("second"), [])
+    written.append([batch("second")], [])
     assert frames(Journal(tmp_path / "journal", clock).recover()) == ["first", "second"]
 
 
@@ -340,3 +341,41 @@ def test_full_segments_are_inserted_one_by_one_however_many_wait(begin: Begin, e
     assert commits.settle()
     commits.close()
     assert [commit.rows for commit in told if commit.stage == "engine"] == [2, 2, 1]
+
+
+def test_of_requests_in_one_batch_only_the_new_ones_are_written(begin: Begin, engine: Engine) -> None:
+    commits = begin()
+    keys = [Key(bytes([at]) * 16, lasting=True) for at in range(4)]
+    commits.submit_all(batch("a", "b", "c"), list(zip((1, 2), keys, strict=False)))
+    again = commits.submit_all(batch("new", "a", "b", "c", "more", "also"), [
+        (1, keys[2]), (1, keys[0]), (2, keys[1]), (1, keys[3]), (1, Key()),
+    ])  # fmt: skip
+    found = [one for one in again if isinstance(one, Submitted)]
+    assert [one.repeated for one in found] == [False, True, True, False, False]
+    for one in found:
+        one.done.result(10)
+    assert commits.settle()
+    rows = engine.select("SELECT body FROM logs ORDER BY body").to_pylist()  # type: ignore[operator]
+    assert [row["body"] for row in rows] == ["a", "also", "b", "c", "more", "new"]
+
+
+def test_requests_of_one_batch_are_taken_as_far_as_there_is_room(begin: Begin) -> None:
+    whole = batch(*("x" * 1000 for _ in range(4)))
+    commits = begin(Pace(flush_seconds=60, max_bytes=whole.nbytes * 2))
+    commits.submit(whole)
+    found = commits.submit_all(batch(*("y" * 1500 for _ in range(4))), [(1, Key())] * 4)
+    assert [type(one).__name__ for one in found] == ["Submitted", "Submitted", "Busy", "Busy"]
+
+
+def test_a_frame_of_several_batches_is_read_back(tmp_path: Path) -> None:
+    journal(tmp_path).append([batch("a", "b"), batch("c", kind="error")], [KEY])
+    (left,) = journal(tmp_path).recover()
+    assert (frames([left]), left.keys) == (["a", "b", "c"], [KEY])
+
+
+def test_a_write_that_takes_only_a_part_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    monkeypatch.setattr(os, "pwritev", lambda file, parts, at: os.pwrite(file, b"".join(parts)[:100], at))
+    journal(tmp_path).append([batch("whole")], [])
+    assert frames(journal(tmp_path).recover()) == ["whole"]

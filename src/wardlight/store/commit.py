@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Protocol
 
 import pyarrow as pa
@@ -30,6 +31,9 @@ from wardlight.store.seen import KEY_BYTES, Key, Seen, Submitted
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
+_NOTHING: Future[None] = Future()
+"""Of a request without records."""
+_NOTHING.set_result(None)
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,17 @@ class Pace:
     """Records in memory; beyond it senders are told to wait."""
 
 
+_FEW_ROWS = 1000
+"""Batches of fewer rows are joined: the engine's side has some work for each, whatever its size."""
+
+
 @dataclass(frozen=True)
 class _Waiting:
-    batch: Protected
+    batches: Sequence[Protected]
+    rows: int
     size: int
-    key: Key
+    keys: Sequence[bytes]
+    """Those that last."""
     done: Future[None]
 
 
@@ -114,29 +124,57 @@ class GroupCommit:
     def admit(self) -> None:
         """Raise Busy if nothing more can be queued now."""
         if self._bytes >= self._pace.max_bytes:
-            raise Busy(f"{self._bytes} bytes of records wait to be written (receive.max_queue_bytes); try again")
+            raise self._busy()
+
+    def _busy(self) -> Busy:
+        return Busy(f"{self._bytes} bytes of records wait to be written (receive.max_queue_bytes); try again")
 
     def submit(self, batch: Protected, key: Key = Key()) -> Submitted[None]:
         """Queue a batch; a key that was seen before brings the future of the batch that had it."""
-        size = batch.nbytes
+        (submitted,) = self.submit_all(batch, [(batch.num_rows, key)])
+        if isinstance(submitted, Problem):
+            raise submitted
+        return submitted
+
+    def submit_all(self, batch: Protected, parts: Sequence[tuple[int, Key]]) -> list[Submitted[None] | Problem]:
+        """Queue a batch of which each request has so many rows, one behind the other, and a key of its own.
+
+        What is new among them shares a future. Returns for each what `submit` would, or its problem.
+        """
+        results: list[Submitted[None] | Problem] = []
+        new: list[range] = []
+        keys: list[bytes] = []
+        done: Future[None] = Future()
+        size, start = batch.nbytes, 0
         with self._changed:
-            known = self._seen.find(key)
-            if known is not None:
-                return Submitted(known, repeated=True)
-            done: Future[None] = Future()
-            if batch.num_rows == 0:
-                done.set_result(None)
-                return Submitted(done)
-            if self._closing:
-                raise Unavailable("the log store is closing")
-            if self._bytes and self._bytes + size > self._pace.max_bytes:
-                raise Busy(f"{self._bytes} bytes of records wait to be written (receive.max_queue_bytes); try again")
-            self._waiting.append(_Waiting(batch, size, key, done))
-            self._waiting_rows += batch.num_rows
-            self._bytes += size
-            self._seen.remember(key, done)
-            self._changed.notify_all()
-        return Submitted(done)
+            room = self._pace.max_bytes - self._bytes if self._bytes else max(self._pace.max_bytes, size)
+            for rows, key in parts:
+                taken = range(start, start + rows)
+                start = taken.stop
+                known = self._seen.find(key)
+                if known is not None:
+                    results.append(Submitted(known, repeated=True))
+                elif not rows:
+                    results.append(Submitted(_NOTHING))
+                elif self._closing:
+                    results.append(Unavailable("the log store is closing"))
+                elif (room := room - size * rows / batch.num_rows) < 0:
+                    results.append(self._busy())
+                else:
+                    results.append(Submitted(done))
+                    new.append(taken)
+                    keys += [key.value] * key.lasting
+                    self._seen.remember(key, done)
+            if new:
+                self._queue(_slices(batch, new), keys, done)
+        return results
+
+    def _queue(self, batches: Sequence[Protected], keys: Sequence[bytes], done: Future[None]) -> None:
+        rows, size = sum(batch.num_rows for batch in batches), sum(batch.nbytes for batch in batches)
+        self._waiting.append(_Waiting(batches, rows, size, keys, done))
+        self._waiting_rows += rows
+        self._bytes += size
+        self._changed.notify_all()
 
     def settle(self, seconds: float = 5.0) -> bool:
         """Wait until the engine has what was acknowledged so far; False when it hasn't after `seconds`."""
@@ -204,9 +242,9 @@ class GroupCommit:
             )
             group: list[_Waiting] = []
             rows = 0
-            while self._waiting and (not group or rows + self._waiting[0].batch.num_rows <= self._pace.gather_rows):
+            while self._waiting and (not group or rows + self._waiting[0].rows <= self._pace.gather_rows):
                 group.append(self._waiting.popleft())
-                rows += group[-1].batch.num_rows
+                rows += group[-1].rows
             self._waiting_rows -= rows
             return group
 
@@ -214,21 +252,22 @@ class GroupCommit:
         """Write a group as one frame and answer its senders."""
         start = time.monotonic()
         problem: Exception | None = None
-        batch = group[0].batch if len(group) == 1 else Protected(pa.concat_batches([item.batch for item in group]))
+        rows = sum(item.rows for item in group)
+        batches = _joined([batch for item in group for batch in item.batches], rows)
         try:
-            self._journal.append(batch, [item.key.value for item in group if item.key.lasting])
+            self._journal.append(batches, [key for item in group for key in item.keys])
             self._journal.close_full(self._pace.flush_rows)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the senders must hear of it
             known = isinstance(error, Problem)
             problem = error if known else Problem(f"writing to the log store failed: {type(error).__name__}")
-        self._told(Commit("journal", batch.num_rows, time.monotonic() - start, problem is not None))
+        self._told(Commit("journal", rows, time.monotonic() - start, problem is not None))
         with self._changed:
             self._bytes -= sum(item.size for item in group)
             if problem is None:
-                self._bytes += batch.nbytes
+                self._bytes += sum(batch.nbytes for batch in batches)
                 self._oldest = self._oldest if self._unflushed_rows else start
-                self._unflushed_rows += batch.num_rows
-                self._written += 1
+                self._unflushed_rows += rows
+                self._written += len(batches)
                 self._changed.notify_all()
         for item in group:
             if problem is None:
@@ -293,7 +332,7 @@ class GroupCommit:
         """Insert a segment whole; if the engine refuses it, what can be inserted of it.
 
         A partition is written whole or not at all, under a token of its own: what the first try wrote isn't written
-        again, and a partition that was refused can be tried frame by frame.
+        again, and a partition that was refused can be tried batch by batch.
         """
         try:
             self._store.insert(segment.batches, token=segment.token)
@@ -327,6 +366,19 @@ class GroupCommit:
         for letters in removed:
             self._told(Commit("removed", letters.records, 0.0, failed=True))
             _log.error("dead letters %s, the oldest, were removed: %d records", letters.name, letters.records)
+
+
+def _slices(batch: Protected, rows: Sequence[range]) -> list[Protected]:
+    """Take these rows, those that lie together in one piece."""
+    ends = [at for at, (one, other) in enumerate(pairwise(rows), 1) if one.stop != other.start]
+    spans = [(rows[first].start, rows[last - 1].stop) for first, last in pairwise([0, *ends, len(rows)])]
+    return [Protected(batch.slice(start, stop - start)) for start, stop in spans]
+
+
+def _joined(batches: list[Protected], rows: int) -> list[Protected]:
+    """Join batches that are small; large ones aren't worth copying."""
+    small = len(batches) > 1 and rows < len(batches) * _FEW_ROWS
+    return [Protected(pa.concat_batches(batches))] if small else batches
 
 
 class Settling(Protocol):

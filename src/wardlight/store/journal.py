@@ -21,9 +21,11 @@ from __future__ import annotations
 import os
 import struct
 import threading
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,6 +42,8 @@ MAX_DEAD_BYTES = 1024**3
 _MAGIC = b"WLJ1"
 _HEAD = struct.Struct("<4sIQ")
 _COUNT = struct.Struct("<I")
+_PARTS_AT_ONCE = 1024
+"""Linux takes no more (`IOV_MAX`)."""
 
 
 @dataclass
@@ -113,9 +117,9 @@ class Journal:
             _sync_directory(self._directory)
         return kept
 
-    def append(self, batch: Protected, keys: Sequence[bytes]) -> None:
+    def append(self, batches: Sequence[Protected], keys: Sequence[bytes]) -> None:
         """Write one frame; on return it is on disk. Raises Unavailable, and the frame is not there or cut off."""
-        frame = _frame(batch, keys)
+        frame = _frame(batches, keys)
         with self._lock:
             segment = self._segment()
             try:
@@ -125,7 +129,7 @@ class Journal:
                 self._spoil()
                 raise Unavailable(f"the journal of the log store can't be written: {error.strerror}") from error
             self._end += written
-            segment.batches.append(batch)
+            segment.batches.extend(batches)
             segment.keys.extend(keys)
 
     def close_full(self, rows: int) -> None:
@@ -163,7 +167,7 @@ class Journal:
         path.parent.mkdir(exist_ok=True, mode=0o700)
         with path.open("wb") as file:
             for batch in refused:
-                file.writelines(_frame(batch, ()))
+                file.writelines(_frame([batch], ()))
             file.flush()
             os.fsync(file.fileno())
         _sync_directory(path.parent)
@@ -235,14 +239,33 @@ class Journal:
             os.close(self._file)
 
 
-def _frame(batch: Protected, keys: Sequence[bytes]) -> tuple[bytes, memoryview]:
+class _Parts:
+    """A file for Arrow to write to: keeps the parts as they lie in memory, uncopied."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.all: list[bytes | pa.Buffer] = []
+
+    def write(self, part: bytes | pa.Buffer) -> None:
+        """Keep a part."""
+        self.all.append(part)
+
+    def close(self) -> None:
+        """Do nothing; Arrow asks for it."""
+
+
+def _frame(batches: Sequence[Protected], keys: Sequence[bytes]) -> list[memoryview]:
+    """Return the parts of a frame: of one batch some thirty."""
     payload = _COUNT.pack(len(keys)) + b"".join(keys)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as stream:
-        stream.write_batch(batch)
-    records = memoryview(sink.getvalue())
-    crc = isal_zlib.crc32(records, isal_zlib.crc32(payload))
-    return _HEAD.pack(_MAGIC, crc, len(payload) + len(records)) + payload, records
+    parts = _Parts()
+    with pa.PythonFile(parts, mode="w") as file, pa.ipc.new_stream(file, batches[0].schema) as stream:
+        for batch in batches:
+            stream.write_batch(batch)
+    crc, length = isal_zlib.crc32(payload), len(payload)
+    for part in parts.all:
+        crc, length = isal_zlib.crc32(part, crc), length + len(part)
+    return [memoryview(part) for part in (_HEAD.pack(_MAGIC, crc, length) + payload, *parts.all)]
 
 
 def _read(path: Path) -> Segment:
@@ -265,15 +288,17 @@ def _read(path: Path) -> Segment:
     return segment
 
 
-def _write(file: int, parts: Sequence[bytes | memoryview], at: int) -> int:
+def _write(file: int, parts: Sequence[memoryview], at: int) -> int:
     """Write all of `parts` at an offset; returns how much that was."""
     total = 0
-    for part in parts:
-        view = memoryview(part)
-        while view:
-            written = os.pwrite(file, view, at + total)
-            total += written
-            view = view[written:]
+    left = deque(part for part in parts if part.nbytes)
+    while left:
+        written = os.pwritev(file, list(islice(left, _PARTS_AT_ONCE)), at + total)
+        total += written
+        while left and written >= left[0].nbytes:
+            written -= left.popleft().nbytes
+        if written:
+            left[0] = left[0][written:]
     return total
 
 
