@@ -20,7 +20,7 @@ from wardlight.config import Receive
 from wardlight.problems import BadInput, Problem, UnknownFormat
 from wardlight.receive import loki, otlp, rpc
 from wardlight.receive.assemble import Decoding, nothing
-from wardlight.receive.sink import Sink
+from wardlight.receive.sink import Sink, Taken
 from wardlight.receive.together import Together
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -51,14 +51,14 @@ class _Door(Intake):
 
     def __init__(self, sink: Sink, settings: Receive, clock: Clock) -> None:
         super().__init__(sink, settings, clock)
-        self._together: Together[Sent, Decoding] = Together(self._decode_together)
+        self._together: Together[Sent, Decoding] = Together(self._take_together)
 
     async def otlp(self, request: Request) -> Response:
         """Answer with ExportLogsServiceResponse, or google.rpc.Status on failure (OTLP 1.x, OTLP/HTTP)."""
         content = content_type(request)
         try:
-            decoding = await self.take("otlp", request, self._otlp_decoder(content))
-            if decoding.refused and not decoding.batch.num_rows:
+            decoding = await self._take_otlp(request, content)
+            if decoding.refused and not decoding.records:
                 raise BadInput("; ".join(refusal.message for refusal in decoding.refused))
         except Problem as problem:
             self.sink.failed("otlp", problem)
@@ -76,11 +76,11 @@ class _Door(Intake):
             return Response(f"{problem}\n", problem.status, retry_after(problem), "text/plain")
         return Response(status_code=204)
 
-    def _otlp_decoder(self, content: str) -> Callable[[Sent], Awaitable[Decoding]]:
+    async def _take_otlp(self, request: Request, content: str) -> Decoding:
         if content in _PROTOBUFS:
-            return self._together.do
+            return await self._together.do(await self.read(request))
         if content == JSON:
-            return partial(self.decode, otlp.decode_json)
+            return await self.take("otlp", request, partial(self.decode, otlp.decode_json))
         raise UnknownFormat(f"content type {content[:60]!r} isn't OTLP's; use {PROTOBUF} or {JSON}")
 
     def _loki_decoder(self, content: str) -> Callable[[Sent], Awaitable[Decoding]]:
@@ -90,8 +90,20 @@ class _Door(Intake):
             return partial(self.decode, loki.decode_snappy)
         raise UnknownFormat(f"content type {content[:60]!r} isn't Loki's; use {PROTOBUF} (snappy) or {JSON}")
 
+    def _take_together(
+        self, lot: Sequence[Sent]
+    ) -> Sequence[Decoding | Exception] | Awaitable[Sequence[Decoding | Exception]]:
+        """Decompress, decode and store several OTLP requests; the result is there when they are on disk."""
+        found: list[Taken | Exception] = []
+        for sent, decoding in zip(lot, self._decode_together(lot), strict=True):
+            try:
+                found.append(decoding if isinstance(decoding, Exception) else self.taken("otlp", sent, decoding))
+            except Problem as problem:
+                found.append(problem)
+        taken = [one for one in found if isinstance(one, Taken)]
+        return _told(found, self.sink.write(taken)) if taken else [one for one in found if isinstance(one, Exception)]
+
     def _decode_together(self, lot: Sequence[Sent]) -> list[Decoding | Exception]:
-        """Decompress and decode several OTLP requests."""
         plain: dict[int, bytes] = {}
         results: list[Decoding | Exception] = [nothing()] * len(lot)
         for at, sent in enumerate(lot):
@@ -105,17 +117,30 @@ class _Door(Intake):
         return results
 
 
+async def _told(
+    found: Sequence[Taken | Exception], written: Awaitable[list[Decoding | Exception]]
+) -> list[Decoding | Exception]:
+    """Put what the sink tells of those that it got in their places."""
+    told = iter(await written)
+    return [next(told) if isinstance(one, Taken) else one for one in found]
+
+
+_ALL_KEPT = {False: Response(b"", media_type=PROTOBUF), True: Response("{}", media_type=JSON)}
+"""Most answers."""
+
+
 def _otlp_success(decoding: Decoding, *, as_json: bool) -> Response:
     """Tell what was kept; a partial success counts what wasn't and why."""
+    if not decoding.refused:
+        return _ALL_KEPT[as_json]
     rejected = sum(refusal.count for refusal in decoding.refused)
     reason = "; ".join(refusal.message for refusal in decoding.refused)
     if as_json:
         partial = {"partialSuccess": {"rejectedLogRecords": str(rejected), "errorMessage": reason}}
-        return Response(json.dumps(partial if rejected else {}), media_type=JSON)
+        return Response(json.dumps(partial), media_type=JSON)
     answer = ExportLogsServiceResponse()
-    if rejected:
-        answer.partial_success.rejected_log_records = rejected
-        answer.partial_success.error_message = reason
+    answer.partial_success.rejected_log_records = rejected
+    answer.partial_success.error_message = reason
     return Response(answer.SerializeToString(), media_type=PROTOBUF)
 
 

@@ -17,7 +17,7 @@ from wardlight.problems import Problem
 from wardlight.receive.assemble import Decoding
 from wardlight.receive.decompress import decompress
 from wardlight.receive.of import must_be_of
-from wardlight.receive.sink import Sink
+from wardlight.receive.sink import Sink, Taken
 from wardlight.store.seen import repetition_key
 
 Found = TypeVar("Found", bound=Decoding)
@@ -25,10 +25,14 @@ Found = TypeVar("Found", bound=Decoding)
 
 @dataclass(frozen=True)
 class Sent:
-    """A request's body as sent."""
+    """A request as sent, and by whom."""
 
     data: bytes
-    encoding: str
+    encoding: str = ""
+    given: str = ""
+    """The sender's idempotency key."""
+    source: str = ""
+    """The one service whose records the sender may send; empty: any."""
 
 
 class Intake:
@@ -41,16 +45,25 @@ class Intake:
 
     async def take(self, protocol: str, request: Request, decode: Callable[[Sent], Awaitable[Found]]) -> Found:
         """Read, decompress, decode and store a request; on return its good records are on disk."""
-        self.sink.admit()
-        sent = Sent(
-            await body.read(request, self.settings.max_body_bytes, "receive.max_body_bytes"),
-            request.headers.get("content-encoding", ""),
-        )
+        sent = await self.read(request)
         decoding = await decode(sent)
-        must_be_of(principal(request).source, decoding.batch)
-        key = repetition_key(protocol, request.headers.get("idempotency-key", ""), sent.data, timed=decoding.timed)
-        await self.sink.accept(protocol, decoding, len(sent.data), key)
+        taken = self.taken(protocol, sent, decoding)
+        await self.sink.accept(taken.protocol, taken.decoding, taken.sent_bytes, taken.key)
         return decoding
+
+    async def read(self, request: Request) -> Sent:
+        """Read a request, if there is room for it."""
+        self.sink.admit()
+        source = principal(request).source
+        data = await body.read(request, self.settings.max_body_bytes, "receive.max_body_bytes")
+        headers = request.headers
+        return Sent(data, headers.get("content-encoding", ""), headers.get("idempotency-key", ""), source)
+
+    def taken(self, protocol: str, sent: Sent, decoding: Decoding) -> Taken:
+        """Say for the sink whose records these are; raises Denied."""
+        must_be_of(sent.source, decoding)
+        key = repetition_key(protocol, sent.given, sent.data, timed=decoding.timed)
+        return Taken(protocol, decoding, len(sent.data), key)
 
     async def decode(self, decode: Callable[[bytes, Receive, int], Found], sent: Sent) -> Found:
         """Decompress and decode one request, off the event loop."""

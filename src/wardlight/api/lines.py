@@ -36,7 +36,7 @@ def router(sink: Sink, settings: Receive, clock: Clock) -> APIRouter:
         except Problem as problem:
             sink.failed("ndjson", problem)
             return JSONResponse({"error": str(problem)}, problem.status, retry_after(problem))
-        accepted = found.batch.num_rows
+        accepted = len(found.records)
         answer = {
             "accepted": accepted,
             "refused_lines": len(found.bad),

@@ -65,10 +65,23 @@ class Refusal:
 class Decoding:
     """What a request held."""
 
-    batch: Decoded
+    whole: Decoded
+    """Its good records, or those of all requests that were decoded with it."""
     refused: tuple[Refusal, ...] = ()
     timed: bool = True
     """Every record had a time of its sender's, so that an equal request can only be a repetition."""
+    rows: range | None = field(default=None, kw_only=True)
+    """Which of `whole` are its own; None: all."""
+
+    @property
+    def records(self) -> range:
+        """Which of `whole` are its own."""
+        return range(self.whole.num_rows) if self.rows is None else self.rows
+
+    @property
+    def batch(self) -> Decoded:
+        """Its good records."""
+        return self.whole if self.rows is None else Decoded(self.whole.slice(self.rows.start, len(self.rows)))
 
 
 @dataclass(kw_only=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from wardlight.problems import Problem
 from wardlight.receive.assemble import Decoding
+from wardlight.records import KINDS
 from wardlight.store.commit import Commit, GroupCommit
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -47,11 +49,9 @@ class Books:
         for refusal in decoding.refused:
             self._refused.labels(protocol, refusal.reason).inc(refusal.count)
 
-    def accepted(self, protocol: str, decoding: Decoding) -> None:
-        """Count records that are on disk."""
-        kinds = decoding.batch["kind"]
-        counts = np.bincount(kinds.indices.to_numpy(zero_copy_only=False), minlength=len(kinds.dictionary)).tolist()
-        for kind, count in zip(kinds.dictionary.to_pylist(), counts, strict=True):
+    def accepted(self, protocol: str, counts: Sequence[int]) -> None:
+        """Count records that are on disk, of each kind."""
+        for kind, count in zip(KINDS, counts, strict=True):
             if count:
                 self._accepted.labels(protocol, kind).inc(count)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pyarrow.compute as pc
 
 from wardlight.problems import Denied
-from wardlight.receive.assemble import SERVICE_LABELS
-from wardlight.records import Decoded, labels_of
+from wardlight.receive.assemble import SERVICE_LABELS, Decoding
+from wardlight.records import labels_of
 
 
-def must_be_of(source: str, batch: Decoded) -> None:
+def must_be_of(source: str, decoding: Decoding) -> None:
     """Raise Denied when a record is of another service than `source`, or says none; an empty one is any."""
     if not source:
         return
-    column = batch["stream"]
+    column = decoding.batch["stream"]
     for at in pc.unique(column.indices).to_pylist():
         labels = labels_of(column.dictionary[at].as_py())
         if next((labels[name] for name in SERVICE_LABELS if name in labels), "") != source:

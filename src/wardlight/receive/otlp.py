@@ -27,7 +27,7 @@ from wardlight.receive import otlp_native
 from wardlight.receive.assemble import Columns, Decoding, Ints, assemble, nothing
 from wardlight.receive.segments import Segment, interleave, named
 from wardlight.receive.wire import declare, decoder, lengths
-from wardlight.records import Decoded, label_name
+from wardlight.records import label_name
 
 REQUEST = declare(
     "wardlight.otlp",
@@ -82,10 +82,10 @@ def decode_together(payloads: Sequence[bytes], settings: Receive, now_ns: int) -
         return [_alone(payload, settings, now_ns) for payload in payloads]
     if whole.refused or not whole.timed:
         return [_alone(payload, settings, now_ns) for payload in payloads]
-    starts = np.cumsum(sizes) - sizes
+    ends = np.cumsum(sizes)
     return [
-        Decoding(Decoded(whole.batch.slice(start, size)))
-        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)
+        Decoding(whole.batch, rows=range(start, end))
+        for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True)
     ]
 
 

@@ -107,11 +107,11 @@ class OtlpGrpcServer:
         """Decode and store a request; on return its good records are on disk."""
         self._sink.admit()
         decoding = await self._together.do(request)
-        must_be_of(source, decoding.batch)
+        must_be_of(source, decoding)
         key = repetition_key("otlp_grpc", given, request, timed=decoding.timed)
         await self._sink.accept("otlp_grpc", decoding, len(request), key)
         reason = "; ".join(refusal.message for refusal in decoding.refused)
-        if reason and not decoding.batch.num_rows:
+        if reason and not decoding.records:
             raise BadInput(reason)
         answer = ExportLogsServiceResponse()
         if reason:

@@ -28,7 +28,7 @@ class _Bytes(ctypes.Structure):
 
 
 class _Column(ctypes.Structure):
-    _fields_ = (("start", ctypes.c_void_p), ("size", ctypes.c_size_t))
+    _fields_ = (("start", ctypes.c_void_p), ("size", ctypes.c_size_t), ("owner", ctypes.c_void_p))
 
 
 class _Output(ctypes.Structure):
@@ -38,7 +38,8 @@ class _Output(ctypes.Structure):
 def _load() -> ctypes.CDLL | None:
     try:
         library = ctypes.CDLL(str(LIBRARY))
-    except OSError:
+        free_column = library.wardlight_free_column
+    except (OSError, AttributeError):  # not compiled, or from an older source
         return None
     size, requests = ctypes.c_size_t, ctypes.POINTER(_Bytes)
     library.wardlight_otlp_contexts.argtypes = (requests, size)
@@ -47,8 +48,9 @@ def _load() -> ctypes.CDLL | None:
     )  # fmt: skip
     for function in (library.wardlight_otlp_contexts, library.wardlight_otlp_logs):
         function.restype = ctypes.POINTER(_Output)
-    library.wardlight_free.argtypes = (ctypes.POINTER(_Output),)
-    library.wardlight_free.restype = None
+    for free, given in ((library.wardlight_free, ctypes.POINTER(_Output)), (free_column, ctypes.c_void_p)):
+        free.argtypes = (given,)
+        free.restype = None
     return library
 
 
@@ -56,18 +58,14 @@ _LIBRARY = _load()
 
 
 class _Owner:
-    """Gives columns back when the last Arrow array that uses them is gone."""
+    """Gives a column back when the last Arrow array that uses it is gone."""
 
-    def __init__(self, output: Any, free: Callable[[Any], None]) -> None:
-        self._output = output
+    def __init__(self, owner: int, free: Callable[[int], None]) -> None:
+        self._owner = owner
         self._free = free
 
     def __del__(self) -> None:
-        self._free(self._output)
-
-    def buffers(self) -> list[pa.Buffer]:
-        columns = self._output.contents.columns[: self._output.contents.count]
-        return [pa.foreign_buffer(column.start, column.size, self) if column.size else _EMPTY for column in columns]
+        self._free(self._owner)
 
 
 _EMPTY = pa.py_buffer(b"")
@@ -82,8 +80,7 @@ def decode(payloads: Sequence[bytes], context: Callable[[bytes, bytes], Context]
     if _LIBRARY is None:
         return None
     requests = _bytes(payloads)
-    free = _LIBRARY.wardlight_free
-    found = _taken(_LIBRARY.wardlight_otlp_contexts(requests, len(payloads)), free)
+    found = _taken(_LIBRARY, _LIBRARY.wardlight_otlp_contexts(requests, len(payloads)))
     if found is None:
         return None
     of_scope, encoded, encoded_data = found
@@ -92,10 +89,10 @@ def decode(payloads: Sequence[bytes], context: Callable[[bytes, bytes], Context]
     extras = _bytes(list(chain.from_iterable(extra for _, extra in contexts)))
     counts = (ctypes.c_size_t * len(contexts))(*(len(extra) for _, extra in contexts))
     made = _taken(
+        _LIBRARY,
         _LIBRARY.wardlight_otlp_logs(
             requests, len(payloads), of_scope.address, of_scope.size // 4, extras, counts, len(contexts)
         ),
-        free,
     )
     if made is None:
         return None
@@ -122,8 +119,16 @@ def _bytes(texts: Sequence[bytes]) -> Any:
     return (_Bytes * len(texts))(*(_Bytes(text, len(text)) for text in texts))
 
 
-def _taken(output: Any, free: Callable[[Any], None]) -> list[pa.Buffer] | None:
-    return _Owner(output, free).buffers() if output else None
+def _taken(library: ctypes.CDLL, output: Any) -> list[pa.Buffer] | None:
+    """Take the columns of an output over, each with an owner of its own."""
+    if not output:
+        return None
+    found = []
+    for column in output.contents.columns[: output.contents.count]:
+        owner = _Owner(column.owner, library.wardlight_free_column)
+        found.append(pa.foreign_buffer(column.start, column.size, owner) if column.size else _EMPTY)
+    library.wardlight_free(output)
+    return found
 
 
 def _texts(offsets: pa.Buffer, data: pa.Buffer, kind: pa.DataType) -> pa.Array:

@@ -386,7 +386,8 @@ fn logs<'a>(requests: &[&'a [u8]], of_scope: &[u32], extras: &[Vec<&'a [u8]>]) -
 }
 
 // What Python calls, by ctypes. Bytes that come in stay Python's and must outlive the call; what goes out is an `Output`
-// that Python gives back to `wardlight_free`.
+// that Python gives back to `wardlight_free`, and its columns, of which some live much longer than others: each goes back
+// to `wardlight_free_column`.
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -395,24 +396,34 @@ pub struct Bytes {
     size: usize,
 }
 
-/// Columns, and whatever owns their memory.
+/// Owns the memory of a column, whatever its type is.
+pub type Owner = Box<dyn Any>;
+
+#[repr(C)]
+pub struct Column {
+    start: *const u8,
+    size: usize,
+    owner: *mut Owner,
+}
+
 #[repr(C)]
 pub struct Output {
-    columns: *const Bytes,
+    columns: *const Column,
     count: usize,
-    owned: Vec<Box<dyn Any>>,
+    _owned: Vec<Column>,
 }
 
 #[derive(Default)]
 struct Leaving {
-    columns: Vec<Bytes>,
-    owned: Vec<Box<dyn Any>>,
+    columns: Vec<Column>,
 }
 
 impl Leaving {
-    fn column<T: 'static>(&mut self, column: Vec<T>) {
-        self.columns.push(Bytes { start: column.as_ptr().cast(), size: size_of_val(column.as_slice()) });
-        self.owned.push(Box::new(column));
+    fn column<T: 'static>(&mut self, mut column: Vec<T>) {
+        column.shrink_to_fit();
+        let (start, size) = (column.as_ptr().cast(), size_of_val(column.as_slice()));
+        let owner: Owner = Box::new(column);
+        self.columns.push(Column { start, size, owner: Box::into_raw(Box::new(owner)) });
     }
 
     fn texts(&mut self, texts: Texts) {
@@ -427,10 +438,9 @@ impl Leaving {
         Some(())
     }
 
-    fn leave(mut self) -> *mut Output {
+    fn leave(self) -> *mut Output {
         let (columns, count) = (self.columns.as_ptr(), self.columns.len());
-        self.owned.push(Box::new(self.columns));
-        Box::into_raw(Box::new(Output { columns, count, owned: self.owned }))
+        Box::into_raw(Box::new(Output { columns, count, _owned: self.columns }))
     }
 }
 
@@ -518,5 +528,14 @@ pub unsafe extern "C" fn wardlight_otlp_logs(
 pub unsafe extern "C" fn wardlight_free(output: *mut Output) {
     if !output.is_null() {
         drop(unsafe { Box::from_raw(output) });
+    }
+}
+
+/// # Safety
+/// `owner` is of a column that comes from here and isn't used any more.
+#[no_mangle]
+pub unsafe extern "C" fn wardlight_free_column(owner: *mut Owner) {
+    if !owner.is_null() {
+        drop(unsafe { Box::from_raw(owner) });
     }
 }
