@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from calendar import monthrange
 
 _NOT_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -90,10 +90,6 @@ def birth_date(text: bytes) -> bool:
 
 
 def _exists(year: int, month: int, day: int) -> bool:
-    if year not in _YEARS:
+    if not (year in _YEARS and 1 <= month <= 12 and 1 <= day <= 31):
         return False
-    try:
-        date(year, month, day)
-    except ValueError:
-        return False
-    return True
+    return day <= 28 or day <= monthrange(year, month)[1]

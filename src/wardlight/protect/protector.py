@@ -159,16 +159,16 @@ class Protector:
         raw, starts = _one_text(column)
         found, doubts = self._search(raw) if rounds else ([], [])
         if audit.any():
-            kept = audit[_rows(starts, [start for start, _, _ in found])].tolist()
+            kept = audit[_rows(starts, np.array([start for start, _, _ in found], np.int64))].tolist()
             found = [one for one, stays in zip(found, kept, strict=True) if one[2] in SECRETS or not stays]
         if not found:
             return column, np.zeros(0, np.int64), []
         begins, ends, kinds = zip(*found, strict=True)
-        rows = _rows(starts, begins)
         instead = self._instead_of(raw, found)
-        until = np.array(ends)
-        doubtful_rows = _rows(starts, [*doubts, *_loose(raw, np.array(begins), until)])
-        longer = np.array(list(map(len, instead))) + begins - until
+        at, until = np.array(begins), np.array(ends)
+        rows = _rows(starts, at)
+        doubtful_rows = _rows(starts, np.concatenate([np.array(doubts, np.int64), _loose(raw, at, until)]))
+        longer = np.fromiter(map(len, instead), np.int64, len(instead)) + at - until
         starts[1:] += np.cumsum(np.bincount(rows, longer, len(column))).astype(np.int64)
         changed = np.unique(rows)
         texts = _texts(_replaced(raw, begins, ends, instead), starts, changed)
@@ -323,9 +323,9 @@ def _texts(raw: bytes, starts: Ints, rows: Ints) -> pa.Array:
         return pa.array([text.decode("utf-8", "replace") for text in texts.to_pylist()], pa.string())
 
 
-def _rows(starts: Ints, at: Sequence[int]) -> Ints:
+def _rows(starts: Ints, at: Ints) -> Ints:
     """In which of the texts of `_one_text` places are."""
-    rows: Ints = np.searchsorted(starts, np.array(at, np.int64), side="right") - 1
+    rows: Ints = np.searchsorted(starts, at, side="right") - 1
     return rows
 
 
