@@ -43,6 +43,9 @@ _KINDS = {_SQUEEZE.sub(b"", name.lower().encode()): kind for kind, names in FIEL
 _SEPARATOR = re.compile(
     rb"(?:\\{0,3}[\"']\]?[ \t]*|[ \t]*|\))(?:=>|:=|==|[:=]\(?|>| value=|[ \t](?i:i?like)[ \t])[ \t]*"
 )
+_SHORTEST = 6
+"""Bytes of the shortest thing that can be found, as in `a@b.de`."""
+_SOMETHING = re.compile(rb"[^|^~&\x00]{6}")
 _WORD = re.compile(rb"[A-Za-z0-9+/=._~-]++")
 _LOCAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-" + bytes(range(128, 256))
 _DOMAIN = re.compile(
@@ -94,7 +97,7 @@ class Finder:
             if here:
                 found += here
                 at = floor = here[-1][1]
-                if passes:
+                if passes and _passed_over(text, end, here):
                     doubts.append(start)
             elif handler is _done:
                 at = floor = end
@@ -409,6 +412,13 @@ def _address(text: bytes, start: int, end: int, _floor: int, limit: int) -> Foun
     if not looks.street(text[start:end]):
         return _NOT_YET
     return [(start, looks.rest_of_address(text, end, limit), "address")]
+
+
+def _passed_over(text: bytes, end: int, found: Found) -> bool:
+    """Whether behind a match and between what was found there is anything long enough to be something."""
+    ends = (end, *(end for _, end, _ in found))
+    gaps = ((before, start) for before, (start, _, _) in zip(ends, found, strict=False) if start - before >= _SHORTEST)
+    return any(_SOMETHING.search(text, *gap) for gap in gaps)
 
 
 def _plain(handler: Handler) -> Callable[[bytes], Handler]:
