@@ -341,15 +341,27 @@ def _streams(columns: Columns, kind: Ints, level: Ints, *, derive: bool) -> pa.D
     for value in np.flatnonzero(used).tolist():
         rest, at_level = divmod(value, len(LEVELS) + 1) if derive else (value * len(KINDS), 0)
         at_group, at_kind = divmod(rest, len(KINDS))
-        labels = dict(columns.groups[at_group])
-        if derive:
-            labels = _derived(labels, KINDS[at_kind], LEVELS[at_level] if at_level < len(LEVELS) else "unknown")
-        # An empty label is no label, as Prometheus and Loki have it.
-        streams.append(stream_of({name: value for name, value in labels.items() if value}))
+        labels = tuple(columns.groups[at_group].items())
+        write = _known_stream if sum(len(name) + len(text) for name, text in labels) < _LARGE else _stream
+        streams.append(write(labels, at_kind, at_level) if derive else write(labels))
     # Groups may have equal labels, and the engine refuses a dictionary that says the same twice.
     place = {stream: at for at, stream in enumerate(dict.fromkeys(streams))}
     codes = np.array([place[stream] for stream in streams], np.int32)[index]
     return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(list(place), pa.string()))
+
+
+def _stream(labels: tuple[tuple[str, str], ...], kind: int = -1, level: int = -1) -> str:
+    """Write labels as a stream, with those that are derived from a kind and a level."""
+    given = dict(labels)
+    if kind >= 0:
+        given = _derived(given, KINDS[kind], LEVELS[level] if level < len(LEVELS) else "unknown")
+    # An empty label is no label, as Prometheus and Loki have it.
+    return stream_of({name: value for name, value in given.items() if value})
+
+
+_LARGE = 1000
+"""Characters of labels that are too many to be remembered."""
+_known_stream = lru_cache(maxsize=4096)(_stream)
 
 
 def _derived(labels: dict[str, Any], kind: str, level: str) -> dict[str, str]:
