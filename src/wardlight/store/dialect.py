@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -67,9 +69,9 @@ def by_partition(batches: Sequence[pa.RecordBatch], table: Table = "logs") -> di
     found: dict[int, list[pa.RecordBatch]] = {}
     for batch in batches:
         partition = _kind_and_day(batch) if table == "logs" else _month(batch)
-        values = pc.unique(partition).to_pylist()
+        values = np.unique(partition).tolist()
         for value in values:
-            rows = batch if len(values) == 1 else batch.filter(pc.equal(partition, value))
+            rows = batch if len(values) == 1 else batch.filter(pa.array(partition == value))
             found.setdefault(value, []).append(rows)
     return found
 
@@ -80,14 +82,16 @@ def columns(batches: Sequence[pa.RecordBatch]) -> list[str]:
     return names
 
 
-def _kind_and_day(batch: pa.RecordBatch) -> pa.Array:
-    day = pc.divide(pc.cast(batch["ts"], pa.int64()), _DAY_NS)
-    kind = pc.index_in(pc.cast(batch["kind"], pa.string()), pa.array(KINDS))
-    return pc.add(pc.multiply(day, len(KINDS)), pc.cast(kind, pa.int64()))
+def _kind_and_day(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    day = np.asarray(batch["ts"].cast(pa.int64()).to_numpy()) // _DAY_NS
+    kinds = np.array([KINDS.index(kind) for kind in batch["kind"].dictionary.to_pylist()], np.int64)
+    found: npt.NDArray[np.int64] = day * len(KINDS) + kinds[batch["kind"].indices.to_numpy()]
+    return found
 
 
-def _month(batch: pa.RecordBatch) -> pa.Array:
-    return pc.add(pc.multiply(pc.year(batch["recorded"]), 100), pc.month(batch["recorded"]))
+def _month(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    recorded = batch["recorded"]
+    return np.asarray(pc.add(pc.multiply(pc.year(recorded), 100), pc.month(recorded)).to_numpy())
 
 
 def arrow_stream(batches: Sequence[pa.RecordBatch]) -> bytes:
