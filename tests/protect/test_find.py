@@ -158,6 +158,19 @@ def test_a_pseudonym_is_the_same_for_the_same_identifier() -> None:
     assert first == second == KEYS.pseudonym("mrn", "AB 0012345")
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ('"mrn":["A-123456", "B-223344"]', ["A-123456", "B-223344"]),
+        ("mrn=[A-12345, B-9876]", ["A-12345", "B-9876"]),
+        ('"dob":["1980-01-02","1990-03-04"]', ["1980-01-02", "1990-03-04"]),
+        ('"given":["Julia","Elaine"]', ['Julia","Elaine']),
+    ],
+)
+def test_all_values_of_a_list_are_found(text: str, values: list[str]) -> None:
+    assert [text[start:end] for start, end, _ in Finder().find(text.encode())] == values
+
+
 def test_a_list_of_objects_is_no_secret_as_fhirs_authorization() -> None:
     text = (
         b'"authorization":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"TREAT"}]}]'

@@ -46,6 +46,10 @@ _SEPARATOR = re.compile(
 _SHORTEST = 6
 """Bytes of the shortest thing that can be found, as in `a@b.de`."""
 _SOMETHING = re.compile(rb"[^|^~&\x00]{6}")
+_ONE_BY_ONE = {"mrn", "ssn", "nhs", "birth_date", "card", "iban", "phone", "email"}
+"""Kinds of which a list is looked at value by value; others go as a whole."""
+_BRACE = ord("{")
+_ITEM = re.compile(rb"[^\s,\"'\\]+(?: [^\s,\"'\\]+)*")
 _WORD = re.compile(rb"[A-Za-z0-9+/=._~-]++")
 _LOCAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-" + bytes(range(128, 256))
 _DOMAIN = re.compile(
@@ -224,6 +228,9 @@ def _field(matched: bytes) -> Handler:
         extent, quoted = how or written(text[at - 2 : at], text[at : at + 4], kind)
         start, end = extent(text, at, limit)
         length = look(text[start:end], quoted, vague)
+        if length < end - start and kind in _ONE_BY_ONE and text[at : at + 1] == b"[" and text[start] != _BRACE:
+            items = ((item.start(), look(item[0], True, vague)) for item in _ITEM.finditer(text, start, end))
+            return [(start, start + length, kind) for start, length in items if length] or _NOT_YET
         if not length:
             return _NOTHING if start == end else _NOT_YET
         if not secret:
