@@ -82,6 +82,17 @@ def test_attributes_that_always_carry_an_identifier_go_whole() -> None:
     assert kept["client_address"] == "10.0.0.1"
 
 
+def test_numbers_of_people_go_from_the_names_of_attributes() -> None:
+    named = {"patients_943_476_5919": "seen", "http_status_code": "200", "patient_name_shown": "yes"}
+    plain, audit = rows(PLAIN.protect(batch({"attributes": named}, {"attributes": named, "kind": "audit"})))
+    name = next(name for name in plain["attributes"] if name.startswith("patients_"))
+    assert name == "patients_" + KEYS.pseudonym("nhs", "9434765919").replace(":", "_")
+    assert plain["attributes"] == {
+        name: "seen", "http_status_code": "200", "patient_name_shown": "yes", NOTE: f"attributes.{name}:nhs"
+    }  # fmt: skip
+    assert audit["attributes"] == named
+
+
 def test_the_list_of_attributes_is_a_setting() -> None:
     ours = protector(attributes=("ward.bed=address", "patient_name=keep"))
     kept = rows(ours.protect(batch({"attributes": {"ward_bed": "7b", "patient_name": "x y"}})))[0]["attributes"]

@@ -22,7 +22,7 @@ from wardlight.protect.find import Finder, Finding
 from wardlight.protect.keys import Keys
 from wardlight.protect.kinds import SECRETS, actions_of, attribute_kinds, kind_of_attribute
 from wardlight.protect.known import Known
-from wardlight.records import KINDS, Decoded, Protected
+from wardlight.records import KINDS, Decoded, Protected, label_name
 
 NOTE = "wardlight_protected"
 """The attribute that says what was removed where, as `body:email*2,attributes.http_url:jwt`."""
@@ -35,6 +35,9 @@ _CHUNK = 16 * 1024
 """Records that are looked at together: a few megabytes."""
 
 _REMEMBERED = 10_000
+
+_IN_NAMES = {"known", "mrn", "nhs", "ssn", "card", "iban", "phone", "email"}
+"""Kinds that are looked for in attributes' names, where words such as `patient_name` are no person's."""
 
 _IN_WORD, _JOINS = 1, 2
 _SIGNS = np.zeros(256, np.uint8)
@@ -191,7 +194,7 @@ class Protector:
 
     def _attributes(self, column: pa.MapArray, audit: Mask, removed: Removed) -> pa.MapArray:
         """Replace values of attributes that always carry an identifier, and what is found in all the others."""
-        offsets, keys, values = _flat(column)
+        offsets, keys, values = _flat(self._names(column, audit, removed))
         if not len(values):
             return column
         names = keys.dictionary.to_pylist()
@@ -212,9 +215,45 @@ class Protector:
         for item, kind in sorted(zip(rest[items].tolist(), found, strict=True), key=itemgetter(0)):
             removed.add([int(owner[item])], f"attributes.{names[code[item]]}", [kind])
         if not whole and not found:
-            return column
+            return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, values)
         fresh = _put(_put(values, rest, cleaned), list(whole), pa.array(whole.values(), pa.string()))
         return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, fresh)
+
+    def _names(self, column: pa.MapArray, audit: Mask, removed: Removed) -> pa.MapArray:
+        """Replace numbers of people in attributes' names, as of a map of patients by their number."""
+        offsets, keys, values = _flat(column)
+        names = keys.dictionary.to_pylist()
+        telling = {name: instead for name in names if name not in self._clean and (instead := self._name(name))}
+        if not telling:
+            return column
+        code = keys.indices.to_numpy(zero_copy_only=False).copy()
+        owner = np.repeat(np.arange(len(column)), np.diff(offsets))
+        for name, (new, kinds) in telling.items():
+            items = np.flatnonzero((code == names.index(name)) & ~audit[owner])
+            code[items] = len(names)
+            names.append(new)
+            for kind in kinds:
+                removed.add(owner[items].tolist(), f"attributes.{new}", [kind] * len(items))
+        fresh = pa.DictionaryArray.from_arrays(pa.array(code, pa.int32()), pa.array(names, pa.string()))
+        return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), fresh, values)
+
+    def _name(self, name: str) -> tuple[str, list[str]] | None:
+        """What an attribute is called instead and of which kinds there was something in its name; None if there was nothing."""
+        raw = name.encode()
+        found = [one for one in self.find(raw.replace(b"_", b" ")) if one[2] in _IN_NAMES]
+        if not found:
+            self._remember([name])
+            return None
+        begins, ends, kinds = zip(*found, strict=True)
+        return label_name(_replaced(raw, begins, ends, self._instead_of(raw, found)).decode("utf-8", "replace")), [
+            *kinds
+        ]
+
+    def _remember(self, texts: Iterable[str]) -> None:
+        """Keep in mind that nothing is in labels and names which come again and again."""
+        if len(self._clean) > _REMEMBERED:
+            self._clean.clear()
+        self._clean.update(texts)
 
     def _streams(self, column: pa.DictionaryArray, removed: Removed) -> pa.DictionaryArray:
         """Replace what is found in labels; there are few different ones, and nothing in most, which is remembered."""
@@ -223,9 +262,7 @@ class Protector:
         if not len(fresh):
             return column
         cleaned, at, kinds = self._cleaned(column.dictionary.take(pa.array(fresh)), np.zeros(len(fresh), bool))
-        if len(self._clean) > _REMEMBERED:
-            self._clean.clear()
-        self._clean.update(labels[label] for label in np.delete(fresh, at).tolist())
+        self._remember(labels[label] for label in np.delete(fresh, at).tolist())
         if not kinds:
             return column
         indices = column.indices.to_numpy(zero_copy_only=False)
