@@ -15,7 +15,8 @@ from wardlight.config import Protect
 from wardlight.problems import BadConfig
 from wardlight.protect.keys import Key, Keys
 from wardlight.protect.known import Known
-from wardlight.protect.protector import NOTE, Protector
+from wardlight.protect.notes import NOTE
+from wardlight.protect.protector import Protector
 from wardlight.records import SCHEMA, Decoded
 
 KEYS = Keys((Key("k1", bytes(32)),))

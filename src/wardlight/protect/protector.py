@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from itertools import pairwise
 from operator import itemgetter
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from prometheus_client import CollectorRegistry, Counter
 
 from wardlight.config import Protect
 from wardlight.problems import BadConfig
 from wardlight.protect import looks
+from wardlight.protect.columns import Ints, flat, joined, loose, one_text, put, replaced, rows_of, texts_of
 from wardlight.protect.find import Finder, Finding
 from wardlight.protect.keys import Keys
 from wardlight.protect.kinds import SECRETS, actions_of, attribute_kinds, kind_of_attribute
 from wardlight.protect.known import Known
+from wardlight.protect.notes import NOTE, Removed, noted
 from wardlight.records import KINDS, Decoded, Protected, label_name
-
-NOTE = "wardlight_protected"
-"""The attribute that says what was removed where, as `body:email*2,attributes.http_url:jwt`."""
 
 _AUDIT = KINDS.index("audit")
 _ROUNDS = 4
-"""Removing one thing may uncover another; a text is looked at again until nothing is found."""
+"""Removing one thing may uncover another: texts of which that can be are looked at again until nothing is found."""
 
 _CHUNK = 16 * 1024
 """Records that are looked at together: a few megabytes."""
@@ -39,28 +34,7 @@ _REMEMBERED = 10_000
 _IN_NAMES = {"known", "mrn", "nhs", "ssn", "card", "iban", "phone", "email"}
 """Kinds that are looked for in attributes' names, where words such as `patient_name` are no person's."""
 
-_IN_WORD, _JOINS = 1, 2
-_SIGNS = np.zeros(256, np.uint8)
-"""Which bytes are of a word, and which join one to another (`looks.alone`)."""
-_SIGNS[[*b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", *range(128, 256)]] = _IN_WORD
-_SIGNS[[*b"-.+'"]] = _JOINS
-
-Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-
-
-class Removed:
-    """What was taken out of a batch: of each thing the row, and where and of which kind, as in `body:email`."""
-
-    def __init__(self) -> None:
-        self.rows: list[int] = []
-        self.notes: list[str] = []
-
-    def add(self, rows: Iterable[int], path: str, kinds: Sequence[str]) -> None:
-        """Add things of one path, of each the row and the kind."""
-        self.rows += rows
-        said = {kind: f"{path}:{kind}" for kind in set(kinds)}
-        self.notes += [said[kind] for kind in kinds]
 
 
 class Protector:
@@ -101,7 +75,7 @@ class Protector:
         parts = [self._part(batch.slice(at, _CHUNK)) for at in range(0, batch.num_rows, _CHUNK)]
         if not parts:
             return Protected(batch)
-        return Protected(parts[0] if len(parts) == 1 else _joined(parts))
+        return Protected(parts[0] if len(parts) == 1 else joined(parts))
 
     def text(self, text: str, *, audit: bool = False) -> tuple[str, list[tuple[str, str]]]:
         """Return a text without what was found in it, and what that was: kind and what stands there now."""
@@ -115,8 +89,8 @@ class Protector:
             begins, ends, kinds = zip(*found, strict=True)
             instead = self._instead_of(raw, found)
             told += [(kind, new.decode()) for kind, new in zip(kinds, instead, strict=True)]
-            settled = not doubts and not len(_loose(raw, np.array(begins), np.array(ends)))
-            raw = _replaced(raw, begins, ends, instead)
+            settled = not doubts and not len(loose(raw, np.array(begins), np.array(ends)))
+            raw = replaced(raw, begins, ends, instead)
             if settled:
                 break
         return raw.decode("utf-8", "replace"), told
@@ -159,30 +133,30 @@ class Protector:
 
     def _cleaned(self, column: pa.Array, audit: Mask, rounds: int = _ROUNDS) -> tuple[pa.Array, Ints, Sequence[str]]:
         """Replace what is found in texts, in all of them together; return also of each thing found the row and the kind."""
-        raw, starts = _one_text(column)
+        raw, starts = one_text(column)
         found, doubts = self._search(raw) if rounds else ([], [])
         if audit.any():
-            kept = audit[_rows(starts, np.array([start for start, _, _ in found], np.int64))].tolist()
+            kept = audit[rows_of(starts, np.array([start for start, _, _ in found], np.int64))].tolist()
             found = [one for one, stays in zip(found, kept, strict=True) if one[2] in SECRETS or not stays]
         if not found:
             return column, np.zeros(0, np.int64), []
         begins, ends, kinds = zip(*found, strict=True)
         instead = self._instead_of(raw, found)
         at, until = np.array(begins), np.array(ends)
-        rows = _rows(starts, at)
-        doubtful_rows = _rows(starts, np.concatenate([np.array(doubts, np.int64), _loose(raw, at, until)]))
+        rows = rows_of(starts, at)
+        doubtful_rows = rows_of(starts, np.concatenate([np.array(doubts, np.int64), loose(raw, at, until)]))
         longer = np.fromiter(map(len, instead), np.int64, len(instead)) + at - until
         starts[1:] += np.cumsum(np.bincount(rows, longer, len(column))).astype(np.int64)
         changed = np.unique(rows)
-        texts = _texts(_replaced(raw, begins, ends, instead), starts, changed)
+        texts = texts_of(replaced(raw, begins, ends, instead), starts, changed)
         doubtful = np.flatnonzero(np.isin(changed, doubtful_rows))
         if len(doubtful):
             cleaned, again, further = self._cleaned(
                 texts.take(pa.array(doubtful)), audit[changed[doubtful]], rounds - 1
             )
-            texts = _put(texts, doubtful, cleaned)
+            texts = put(texts, doubtful, cleaned)
             rows, kinds = np.concatenate([rows, changed[doubtful[again]]]), (*kinds, *further)
-        return _put(column, changed, texts), rows, kinds
+        return put(column, changed, texts), rows, kinds
 
     def _instead_of(self, raw: bytes, found: Iterable[Finding]) -> list[bytes]:
         """What stands where something was found."""
@@ -194,7 +168,7 @@ class Protector:
 
     def _attributes(self, column: pa.MapArray, audit: Mask, removed: Removed) -> pa.MapArray:
         """Replace values of attributes that always carry an identifier, and what is found in all the others."""
-        offsets, keys, values = _flat(self._names(column, audit, removed))
+        offsets, keys, values = flat(self._names(column, audit, removed))
         if not len(values):
             return column
         names = keys.dictionary.to_pylist()
@@ -216,12 +190,12 @@ class Protector:
             removed.add([int(owner[item])], f"attributes.{names[code[item]]}", [kind])
         if not whole and not found:
             return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, values)
-        fresh = _put(_put(values, rest, cleaned), list(whole), pa.array(whole.values(), pa.string()))
+        fresh = put(put(values, rest, cleaned), list(whole), pa.array(whole.values(), pa.string()))
         return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, fresh)
 
     def _names(self, column: pa.MapArray, audit: Mask, removed: Removed) -> pa.MapArray:
         """Replace numbers of people in attributes' names, as of a map of patients by their number."""
-        offsets, keys, values = _flat(column)
+        offsets, keys, values = flat(column)
         names = keys.dictionary.to_pylist()
         telling = {name: instead for name in names if name not in self._clean and (instead := self._name(name))}
         if not telling:
@@ -245,7 +219,7 @@ class Protector:
             self._remember([name])
             return None
         begins, ends, kinds = zip(*found, strict=True)
-        return label_name(_replaced(raw, begins, ends, self._instead_of(raw, found)).decode("utf-8", "replace")), [
+        return label_name(replaced(raw, begins, ends, self._instead_of(raw, found)).decode("utf-8", "replace")), [
             *kinds
         ]
 
@@ -269,7 +243,7 @@ class Protector:
         for label, kind in zip(fresh[at], kinds, strict=True):
             rows = np.flatnonzero(indices == label).tolist()
             removed.add(rows, "stream", [kind] * len(rows))
-        dictionary = _put(column.dictionary, fresh, cleaned)
+        dictionary = put(column.dictionary, fresh, cleaned)
         plain = pa.DictionaryArray.from_arrays(column.indices, dictionary).cast(pa.string())
         return plain.dictionary_encode().cast(column.type)
 
@@ -281,118 +255,4 @@ class Protector:
             if value and not audit[row] and not looks.done(value.encode())
         }
         removed.add(texts, name, ["mrn"] * len(texts))
-        return _put(column, list(texts), pa.array(texts.values(), pa.string()))
-
-
-def noted(column: pa.MapArray, removed: Removed) -> pa.MapArray:
-    """Add the attribute that says what was removed."""
-    order = np.argsort(removed.rows, kind="stable")
-    rows, begins = np.unique(np.array(removed.rows)[order], return_index=True)
-    notes = [removed.notes[at] for at in order]
-    told = [_written(*notes[begin:end]) for begin, end in pairwise([*begins.tolist(), len(notes)])]
-    offsets, keys, values = _flat(column)
-    names = keys.dictionary.to_pylist()
-    code = keys.indices.to_numpy(zero_copy_only=False)
-    if NOTE in names:
-        column, before = _without(column, names.index(NOTE), rows)
-        told = [
-            f"{earlier},{new}" if (earlier := before.get(row)) else new
-            for row, new in zip(rows.tolist(), told, strict=True)
-        ]
-        offsets, keys, values = _flat(column)
-        code = keys.indices.to_numpy(zero_copy_only=False)
-    else:
-        names.append(NOTE)
-    ends = offsets[rows + 1]
-    take = np.insert(np.arange(len(values)), ends, len(values) + np.arange(len(rows)))
-    more = np.zeros(len(offsets), np.int64)
-    more[rows + 1] = 1
-    return pa.MapArray.from_arrays(
-        pa.array(offsets + np.cumsum(more), pa.int32()),
-        pa.DictionaryArray.from_arrays(
-            pa.array(np.insert(code, ends, names.index(NOTE)), pa.int32()), pa.array(names, pa.string())
-        ),
-        pa.concat_arrays([values, pa.array(told, pa.string())]).take(pa.array(take)),
-    )
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _written(*notes: str) -> str:
-    return ",".join(f"{note}*{count}" if count > 1 else note for note, count in Counts(notes).items())
-
-
-def _without(column: pa.MapArray, code: int, rows: Ints) -> tuple[pa.MapArray, dict[int, str]]:
-    """Take earlier notes off some rows; return what they said."""
-    offsets, keys, values = _flat(column)
-    owner = np.repeat(np.arange(len(column)), np.diff(offsets))
-    out = (keys.indices.to_numpy(zero_copy_only=False) == code) & np.isin(owner, rows)
-    before = dict(zip(owner[out].tolist(), values.filter(pa.array(out)).to_pylist(), strict=True))
-    sizes = np.bincount(owner[~out], minlength=len(column))
-    kept = pa.array(~out)
-    fresh = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
-    return pa.MapArray.from_arrays(fresh, keys.filter(kept), values.filter(kept)), before
-
-
-def _flat(column: pa.MapArray) -> tuple[Ints, pa.DictionaryArray, pa.Array]:
-    """Offsets from 0, names and values of a map column that may be a slice."""
-    offsets = column.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
-    first, count = int(offsets[0]), int(offsets[-1] - offsets[0])
-    return offsets - first, column.keys.slice(first, count), column.items.slice(first, count)
-
-
-def _one_text(column: pa.Array) -> tuple[bytes, Ints]:
-    """All values of a column with a zero byte between, and where each begins; one more for the end."""
-    if not len(column):
-        return b"", np.zeros(1, np.int64)
-    _, offsets, data = pc.binary_join_element_wise(column, "", "\0").buffers()
-    starts = np.frombuffer(offsets, np.int32, len(column) + 1).astype(np.int64)
-    return data.slice(0, int(starts[-1]) - 1).to_pybytes(), starts
-
-
-def _texts(raw: bytes, starts: Ints, rows: Ints) -> pa.Array:
-    """Make some rows again a column of what `_one_text` put together."""
-    bounds = np.column_stack([starts[:-1], starts[1:] - 1]).astype(np.int32)
-    whole = pa.Array.from_buffers(pa.binary(), bounds.size - 1, [None, pa.py_buffer(bounds), pa.py_buffer(raw)])
-    texts = whole.take(pa.array(rows * 2))  # what lies between two of them is a zero byte
-    try:
-        return texts.cast(pa.string())
-    except pa.ArrowInvalid:  # something ended within a letter
-        return pa.array([text.decode("utf-8", "replace") for text in texts.to_pylist()], pa.string())
-
-
-def _rows(starts: Ints, at: Ints) -> Ints:
-    """In which of the texts of `_one_text` places are."""
-    rows: Ints = np.searchsorted(starts, at, side="right") - 1
-    return rows
-
-
-def _loose(raw: bytes, begins: Ints, ends: Ints) -> Ints:
-    """Which ends of what is to be replaced are within a word: what is left of it may be found then."""
-    text = np.frombuffer(raw, np.uint8)
-    before, first, here, behind = (_SIGNS[text.take(at, mode="clip")] for at in (begins - 1, begins, ends, ends + 1))
-    word = _IN_WORD
-    loose: Ints = ends[(here == word) | ((here == _JOINS) & (behind == word)) | ((before == word) & (first == word))]
-    return loose
-
-
-def _replaced(raw: bytes, begins: Sequence[int], ends: Sequence[int], instead: Sequence[bytes]) -> bytes:
-    """Put something else in the place of parts of a text."""
-    pieces = [b""] * (2 * len(instead) + 1)
-    pieces[::2] = [raw[start:end] for start, end in zip((0, *ends), (*begins, len(raw)), strict=True)]
-    pieces[1::2] = instead
-    return b"".join(pieces)
-
-
-def _put(column: pa.Array, rows: Ints | Sequence[int], texts: pa.Array) -> pa.Array:
-    """Put texts into rows of a column, which are in order."""
-    if len(rows) in {0, len(column)}:
-        return texts if len(rows) else column
-    mask = np.zeros(len(column), bool)
-    mask[rows] = True
-    return pc.replace_with_mask(column, pa.array(mask), texts)
-
-
-def _joined(parts: Sequence[pa.RecordBatch]) -> Any:
-    """One batch of several whose dictionaries may differ."""
-    table = pa.Table.from_batches(parts).unify_dictionaries().combine_chunks()
-    return table.to_batches()[0]
+        return put(column, list(texts), pa.array(texts.values(), pa.string()))
