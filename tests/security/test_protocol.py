@@ -106,3 +106,12 @@ def test_a_websocket_may_be_silent_for_longer(port: int) -> None:
         time.sleep(SECONDS * 2)
         websocket.send("still here")
         assert websocket.recv(WAIT) == "still here"
+
+
+def test_a_connection_whose_requests_come_in_time_outlives_the_wait(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), WAIT) as raw:
+        raw.settimeout(WAIT)
+        for _ in range(4):
+            raw.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert raw.recv(65536).startswith(b"HTTP/1.1 200")
+            time.sleep(SECONDS * 0.4)

@@ -13,6 +13,8 @@ from google.protobuf import message_factory
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from tests.server.conftest import Start
 
+from wardlight.api.headers import HEADERS
+from wardlight.api.ways import Ways
 from wardlight.config import Receive, Settings, Store
 from wardlight.receive import loki
 
@@ -181,3 +183,25 @@ def test_health_readiness_and_the_openapi_document_answer(server: TestClient) ->
     assert server.get("/healthz").text == "ok\n"
     assert server.get("/readyz").status_code == 200
     assert "/v1/logs" in server.get("/openapi.json").json()["paths"]
+
+
+def test_requests_of_one_lot_have_each_their_own_answer(server: TestClient) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    def send(at: int) -> int:
+        body = b"\xff" if at % 4 == 3 else otlp(f"line {at // 2 * 2}")
+        headers = PROTOBUF | ({"idempotency-key": f"{at // 2}"} if at % 4 < 2 else {})
+        return server.post("/v1/logs", content=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(8) as senders:
+        found = list(senders.map(send, range(16)))
+    assert found == [200, 200, 200, 400] * 4
+    assert lines(server) == sorted(f"line {at}" for at in range(0, 16, 2))
+
+
+def test_only_senders_go_straight_from_the_gate_and_with_the_headers_for_safety(server: TestClient) -> None:
+    ways = [way.name for way in Ways(server.app.routes) if way.straight]  # type: ignore[attr-defined]
+    assert ways == ["POST /v1/logs", "POST /otlp/v1/logs", "POST /loki/api/v1/push"]
+    for path, body in (("/v1/logs", otlp("a")), ("/loki/api/v1/push", push("b"))):
+        answer = server.post(path, content=body, headers=PROTOBUF if path == "/v1/logs" else JSON)
+        assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS

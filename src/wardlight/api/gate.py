@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 import anyio
@@ -29,6 +30,7 @@ from wardlight.access.access import Access
 from wardlight.access.principal import ASKING, OPEN, Principal
 from wardlight.access.roles import Right
 from wardlight.access.table import GRPC
+from wardlight.api.direct import STRAIGHT
 from wardlight.api.headers import safe
 from wardlight.api.ways import WEBSOCKET, Nowhere, Way, Ways
 from wardlight.problems import Denied, NotFound, Problem, Unauthenticated
@@ -79,7 +81,7 @@ class Known:
         else:
             found = None
         if found is None and self._access is None:
-            found = OPEN
+            return _open_at(address)
         return None if found is None else replace(found, address=address)
 
     async def by_header(self, given: str, address: str) -> Principal | None:
@@ -159,7 +161,8 @@ class Gate:
         way = self._ways.find(method, scope["path"])
         public = isinstance(way, Way) and way.need is not None and way.need.public
         machine = "authorization" in request.headers
-        asker = None if public and machine else await self._known.by(request, active=_is_active(way, request))
+        active = self._known.closed and not machine and _is_active(way, request)
+        asker = None if public and machine else await self._known.by(request, active=active)
         if isinstance(way, Nowhere):
             raise _NotAllowed(way.allowed) if way.allowed else NotFound("there is no such page")
         if method not in _SAFE:
@@ -167,6 +170,7 @@ class Gate:
         if way.need is None or not way.need.met(asker):
             raise Unauthenticated(_NOT_KNOWN) if asker is None else Denied(_NOT_FOR_YOU)
         scope["wardlight.principal"] = asker
+        scope[STRAIGHT] = way.straight
         ASKING.set(asker)
         return way
 
@@ -214,6 +218,11 @@ class _NotAllowed(Problem):
     def __init__(self, allowed: tuple[str, ...]) -> None:
         super().__init__(f"this address is asked by {' or '.join(allowed)}")
         self.allowed = allowed
+
+
+@lru_cache(maxsize=64)
+def _open_at(address: str) -> Principal:
+    return replace(OPEN, address=address)
 
 
 def _token(given: str) -> str:

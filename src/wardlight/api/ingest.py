@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
+from wardlight.api.direct import Direct
 from wardlight.api.intake import Intake, Sent, content_type, retry_after
 from wardlight.clock import Clock
 from wardlight.config import Receive
@@ -35,7 +36,7 @@ _ANY_BODY: dict[str, Any] = {
 
 def router(sink: Sink, settings: Receive, clock: Clock) -> APIRouter:
     """Make the routes of the front door."""
-    routes = APIRouter(tags=["ingest"])
+    routes = APIRouter(tags=["ingest"], route_class=Direct)
     door = _Door(sink, settings, clock)
     for path in ("/v1/logs", "/otlp/v1/logs"):
         routes.post(path, summary="Take logs in OTLP, protobuf or JSON", openapi_extra=_ANY_BODY)(door.otlp)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.types import ASGIApp
 
 from wardlight.access.table import TABLE, Need
+from wardlight.api.direct import Direct
 
 WEBSOCKET = "WS"
 """What stands for the method of a websocket."""
@@ -23,6 +25,8 @@ class Way:
     template: str
     pattern: re.Pattern[str]
     need: Need | None
+    straight: ASGIApp | None = None
+    """What answers, where the application needn't be asked."""
 
     @property
     def name(self) -> str:
@@ -70,4 +74,5 @@ def _ways(routes: Sequence[BaseRoute]) -> Iterator[Way]:
             raise TypeError(f"{route!r} is no route that the gate can find")
         for method in methods:
             pattern = getattr(route, "path_regex")  # noqa: B009 -- routes of all kinds that have methods have it
-            yield Way(method, context.path, pattern, TABLE.get(f"{method} {context.path}"))
+            straight = route.straight if isinstance(route, Direct) else None
+            yield Way(method, context.path, pattern, TABLE.get(f"{method} {context.path}"), straight)

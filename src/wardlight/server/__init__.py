@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 
 from wardlight import __version__
+from wardlight.api.direct import Straight
 from wardlight.api.gate import Gate
 from wardlight.api.host import Hosts
 from wardlight.clock import Clock, SystemClock
@@ -61,7 +62,10 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
                         await running.enter_async_context(run())
                 yield
 
-    app = FastAPI(title="Wardlight", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Wardlight", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )  # fmt: skip
     app.state.certificate = ground.certificate
     app.add_exception_handler(Problem, _told)
     for wing in wings:
@@ -69,6 +73,7 @@ def _put_together(settings: Settings, data: Path, clock: Clock, opened: ExitStac
             app.include_router(router)
     _health(app, ground.registry, logged.store)
     app.state.house = entrance.house
+    app.add_middleware(Straight)
     app.add_middleware(Gate, house=entrance.house, routes=app.routes)
     app.add_middleware(Hosts, server=settings.server)
     return app

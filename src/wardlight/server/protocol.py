@@ -21,7 +21,11 @@ BODY_SECONDS = 300.0
 class Guarded(HttpToolsProtocol):
     """A connection."""
 
-    _waiting: asyncio.TimerHandle | None = None
+    _until: float | None = None
+    """When we hang up, by the clock of the loop; None: we wait for nothing."""
+    _timer: asyncio.TimerHandle | None = None
+    _rings = 0.0
+    """When the timer does. It is left as it is when `_until` moves back: requests come much faster than it rings."""
     _in_head = True
     _head = 0
 
@@ -59,23 +63,37 @@ class Guarded(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Give the connection away."""
-        self._no_more_waiting()
+        self._stop_timer()
         super().handle_websocket_upgrade()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
-        self._no_more_waiting()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def _wait(self, seconds: float) -> None:
-        self._no_more_waiting()
-        self._waiting = self.loop.call_later(seconds, self._hang_up)
+        self._until = self.loop.time() + seconds
+        if self._timer is None or self._until < self._rings:
+            self._set_timer(self._until)
 
     def _no_more_waiting(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        self._until = None
 
-    def _hang_up(self) -> None:
-        if not self.transport.is_closing():
+    def _set_timer(self, at: float) -> None:
+        self._stop_timer()
+        self._rings = at
+        self._timer = self.loop.call_at(at, self._ring)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._until is None:
+            return
+        if self.loop.time() < self._until:
+            self._set_timer(self._until)
+        elif not self.transport.is_closing():
             self.transport.abort()
