@@ -38,7 +38,7 @@ class _Output(ctypes.Structure):
 def _load() -> ctypes.CDLL | None:
     try:
         library = ctypes.CDLL(str(LIBRARY))
-        free_column = library.wardlight_free_column
+        free_output, free_column = library.wardlight_free_output, library.wardlight_free_column
     except (OSError, AttributeError):  # not compiled, or from an older source
         return None
     size, requests = ctypes.c_size_t, ctypes.POINTER(_Bytes)
@@ -48,7 +48,7 @@ def _load() -> ctypes.CDLL | None:
     )  # fmt: skip
     for function in (library.wardlight_otlp_contexts, library.wardlight_otlp_logs):
         function.restype = ctypes.POINTER(_Output)
-    for free, given in ((library.wardlight_free, ctypes.POINTER(_Output)), (free_column, ctypes.c_void_p)):
+    for free, given in ((free_output, ctypes.POINTER(_Output)), (free_column, ctypes.c_void_p)):
         free.argtypes = (given,)
         free.restype = None
     return library
@@ -127,7 +127,7 @@ def _taken(library: ctypes.CDLL, output: Any) -> list[pa.Buffer] | None:
     for column in output.contents.columns[: output.contents.count]:
         owner = _Owner(column.owner, library.wardlight_free_column)
         found.append(pa.foreign_buffer(column.start, column.size, owner) if column.size else _EMPTY)
-    library.wardlight_free(output)
+    library.wardlight_free_output(output)
     return found
 
 

@@ -386,8 +386,9 @@ fn logs<'a>(requests: &[&'a [u8]], of_scope: &[u32], extras: &[Vec<&'a [u8]>]) -
 }
 
 // What Python calls, by ctypes. Bytes that come in stay Python's and must outlive the call; what goes out is an `Output`
-// that Python gives back to `wardlight_free`, and its columns, of which some live much longer than others: each goes back
-// to `wardlight_free_column`.
+// that Python gives back to `wardlight_free_output`, and its columns, of which some live much longer than others: each goes
+// back to `wardlight_free_column`. A function whose meaning changes gets another name: a library that was compiled from
+// another version of this file is then not used, instead of misread.
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -525,7 +526,7 @@ pub unsafe extern "C" fn wardlight_otlp_logs(
 /// # Safety
 /// `output` comes from here and isn't used any more.
 #[no_mangle]
-pub unsafe extern "C" fn wardlight_free(output: *mut Output) {
+pub unsafe extern "C" fn wardlight_free_output(output: *mut Output) {
     if !output.is_null() {
         drop(unsafe { Box::from_raw(output) });
     }
