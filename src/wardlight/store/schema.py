@@ -144,6 +144,8 @@ ENGINE_CONFIG = """<clickhouse>
         <vertical_merge_algorithm_min_columns_to_activate>2</vertical_merge_algorithm_min_columns_to_activate>
         <!-- Counts of different values and the like, of every column, serve no question of ours. -->
         <auto_statistics_types></auto_statistics_types>
+        <!-- What was just inserted is one file of columns: half as many files to make and to sync, less memory. -->
+        <min_level_for_wide_part>1</min_level_for_wide_part>
         <!-- Merged parts aren't fsynced: keep their sources until the kernel has surely written them. -->
         <old_parts_lifetime>480</old_parts_lifetime>
         <!-- A store that opens with broken parts and says so is better than one that doesn't open. -->
