@@ -71,7 +71,7 @@ class Receive(Section, frozen=True):
     """Largest single log line."""
     max_attributes: int = 128
     """Most attributes and labels of one record."""
-    max_queue_bytes: Bytes = 256 * 1024 * 1024
+    max_queue_bytes: Bytes = 128 * 1024 * 1024
     """Records waiting to be written, in memory; beyond it senders are told 429."""
     max_future_seconds: Seconds = 3600.0
     """How far ahead of our clock a record may be."""

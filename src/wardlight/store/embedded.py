@@ -17,6 +17,11 @@ from tempfile import TemporaryFile
 from typing import IO
 
 import pyarrow as pa
+
+# The engine's allocator reads this when it is loaded: what an insert or a merge has freed goes back after a second, not
+# after five (docs/decisions/0011).
+os.environ.setdefault("JE_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:0")
+
 from chdb.session import Session
 
 from wardlight.problems import BadConfig, Conflict, Unavailable
@@ -55,8 +60,9 @@ class EmbeddedStore:
         with self._writer_lock:
             if self._closed:
                 raise Unavailable("the log store is closed")
-            for partition, part in by_partition(batches, table).items():
-                self._insert_part(part, f"{token}.{partition}" if token else "", table)
+            parts = by_partition(batches, table)
+            for partition in list(parts):
+                self._insert_part(parts.pop(partition), f"{token}.{partition}" if token else "", table)
 
     def select(
         self, sql: str, params: Mapping[str, Param] | None = None, *, limits: Limits = Limits(), tag: str = ""
@@ -124,9 +130,11 @@ class EmbeddedStore:
         # Without a token nothing is taken for a repetition: two equal batches are two.
         same = f"insert_deduplication_token = '{token}'" if token else "deduplicate_insert = 'disable'"
         # Not by `send_insert`: its `finish` returns as if all were well when the disk is full.
+        names = ", ".join(columns(part))
         with _readable(part) as path, _explained():
+            del part  # what is in the memory file needn't be held a second time
             self._writer.query(
-                f"INSERT INTO {table} ({', '.join(columns(part))}) FROM INFILE '{path}' COMPRESSION 'none' "
+                f"INSERT INTO {table} ({names}) FROM INFILE '{path}' COMPRESSION 'none' "
                 f"SETTINGS {same} FORMAT ArrowStream"
             )
 
@@ -173,6 +181,7 @@ def _readable(batches: Sequence[pa.RecordBatch]) -> Iterator[str]:
     file = os.fdopen(os.memfd_create("insert"), "w+b") if hasattr(os, "memfd_create") else TemporaryFile()  # noqa: SIM115
     with file:
         write_arrow(batches, pa.PythonFile(file, mode="w"))
+        del batches
         file.flush()
         file.seek(0)
         yield f"/dev/fd/{file.fileno()}"
