@@ -14,7 +14,7 @@ Ints = npt.NDArray[np.int64]
 
 _IN_WORD, _JOINS = 1, 2
 _SIGNS = np.zeros(256, np.uint8)
-"""Which bytes are of a word, and which join one to another (`looks.alone`)."""
+"""Which bytes are of a word, and which join one to another (`looks.alone`; an apostrophe, within a name)."""
 _SIGNS[[*b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", *range(128, 256)]] = _IN_WORD
 _SIGNS[[*b"-.+'"]] = _JOINS
 

@@ -219,9 +219,8 @@ class Protector:
             self._remember([name])
             return None
         begins, ends, kinds = zip(*found, strict=True)
-        return label_name(replaced(raw, begins, ends, self._instead_of(raw, found)).decode("utf-8", "replace")), [
-            *kinds
-        ]
+        instead = replaced(raw, begins, ends, self._instead_of(raw, found))
+        return label_name(instead.decode("utf-8", "replace")), list(kinds)
 
     def _remember(self, texts: Iterable[str]) -> None:
         """Keep in mind that nothing is in labels and names which come again and again."""

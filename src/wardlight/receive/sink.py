@@ -148,7 +148,8 @@ class Sink:
     async def _written(self, lot: Sequence[_Handed | Problem]) -> list[Decoding | Exception]:
         """Wait until all is on disk, and count it."""
         futures: set[Future[Any]] = {part.done for one in lot if isinstance(one, _Handed) for part in one.parts}
-        await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
+        # Shielded: a loop that ends would cancel what the journal is about to answer.
+        await asyncio.shield(asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True))
         results: list[Decoding | Exception] = []
         accepted: dict[str, list[Sequence[int]]] = {}
         for one in lot:
