@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -57,7 +57,7 @@ class LogStore(Protocol):
         """Where its records lie."""
         ...
 
-    def insert(self, batches: Sequence[Protected], token: str = "", table: Table = "logs") -> None:
+    def insert(self, batches: Iterable[Protected], token: str = "", table: Table = "logs") -> None:
         """Write batches; on return they are on disk. A token that was used before makes it do nothing.
 
         Raises BadInput when the engine refuses the batch itself, Unavailable when the disk is full or it is closed.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import clickhouse_connect
@@ -42,10 +42,11 @@ class ClickHouseStore:
             raise Unavailable(f"ClickHouse can't be reached (store.clickhouse): {type(error).__name__}") from error
         self._migrate(text_index)
 
-    def insert(self, batches: Sequence[Protected], token: str = "", table: Table = "logs") -> None:
+    def insert(self, batches: Iterable[Protected], token: str = "", table: Table = "logs") -> None:
         """Write batches partition by partition; on return a quorum has them. A known token is skipped."""
+        parts = by_partition(batches, table)
         with self._pause, _explained():
-            for partition, part in by_partition(batches, table).items():
+            for partition, part in parts.items():
                 same = (
                     {"insert_deduplication_token": f"{token}.{partition}"}
                     if token

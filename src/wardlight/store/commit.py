@@ -1,8 +1,8 @@
 """Group commit: requests gather for milliseconds, one fsync, then all are answered; the engine gets large inserts.
 
-Two threads. The first gathers what was submitted into one journal frame and answers its senders. The second inserts
-journal segments into the engine, by size, by age, or when a reader waits: a query sees everything that was acknowledged
-before it began (`settle`).
+One thread gathers what was submitted into one journal frame and answers its senders. Two others insert journal segments
+into the engine, by size, by age, or when a reader waits: a query sees everything that was acknowledged before it began
+(`settle`). Two, because one insert keeps one core busy, and its preparation another.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -77,6 +77,20 @@ class _Waiting:
     done: Future[None]
 
 
+@dataclass(frozen=True, eq=False)
+class _Going:
+    """A segment on its way into the engine."""
+
+    segment: Segment
+    """Without its batches from when the engine's side has them: what is needed again is in the file."""
+    rows: int
+    size: int
+    since: float
+    """Its oldest record was acknowledged then."""
+    before: int
+    """Frames that were taken before it."""
+
+
 class GroupCommit:
     """Takes batches; each one's future is done when it is on disk."""
 
@@ -95,18 +109,25 @@ class GroupCommit:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = 0
         self._unflushed_rows = 0
-        self._oldest = 0.0
+        """Written, and on no way into the engine yet."""
+        self._oldest = time.monotonic()
+        """When the first of these was written."""
+        self._going: list[_Going] = []
+        """In the order in which they were taken."""
         self._bytes = 0
         self._written = 0
-        self._flushed = 0
+        """Frames."""
+        self._taken = 0
+        """Frames, of these."""
         self._readers = 0
         self._closing = False
         self._appending = True
         self._seen: Seen[None] = Seen(dict.fromkeys(journal.keys()).items())
-        self._left = self._recovered()
+        self._taking = threading.Lock()
+        self._due: deque[Segment] = deque(self._recovered())
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True)
-            for name, run in (("journal", self._append_all), ("flush", self._flush_all))
+            for name, run in (("journal", self._append_all), ("flush", self._flush_all), ("flush", self._flush_all))
         ]
         for thread in self._threads:
             thread.start()
@@ -119,7 +140,9 @@ class GroupCommit:
     @property
     def lag_seconds(self) -> float:
         """Age of the oldest acknowledged record that the engine doesn't have yet."""
-        return time.monotonic() - self._oldest if self._unflushed_rows else 0.0
+        with self._changed:
+            oldest = self._going[0].since if self._going else self._oldest if self._unflushed_rows else time.monotonic()
+        return time.monotonic() - oldest
 
     def admit(self) -> None:
         """Raise Busy if nothing more can be queued now."""
@@ -180,13 +203,13 @@ class GroupCommit:
         """Wait until the engine has what was acknowledged so far; False when it hasn't after `seconds`."""
         with self._changed:
             target = self._written
-            if self._flushed >= target:
+            if self._flushed() >= target:
                 return True
             self._readers += 1
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._flushed >= target or self._closing, seconds)
+            self._changed.wait_for(lambda: self._flushed() >= target or self._closing, seconds)
             self._readers -= 1
-            return self._flushed >= target
+            return self._flushed() >= target
 
     def dead_letters(self) -> list[DeadLetters]:
         """List acknowledged records that the engine refused, oldest first."""
@@ -275,30 +298,41 @@ class GroupCommit:
             else:
                 item.done.set_exception(problem)
 
-    # The engine's thread.
+    # The engine's threads.
 
     def _flush_all(self) -> None:
-        while self._wait_for_work():
-            # A frame that is sealed before its thread has counted it is flushed first and counted later.
-            for segment in self._due():
-                self._insert(segment)
-                with self._changed:
-                    self._flushed += len(segment.batches)
-                    self._unflushed_rows -= segment.rows
-                    self._bytes -= segment.nbytes
-                    self._oldest = time.monotonic()
-                    self._changed.notify_all()
+        while going := self._next():
+            self._insert(going)
+            with self._changed:
+                self._going.remove(going)
+                self._bytes -= going.size
+                self._changed.notify_all()
 
-    def _due(self) -> list[Segment]:
-        """Take what to insert: full segments go alone, so that none is larger; unless somebody waits for the rest."""
-        with self._changed:
-            left, self._left = self._left, []
-            everything = self._readers > 0 or self._closing
-        full = [] if everything else self._journal.full()
-        return [*left, *(full or self._journal.seal())]
+    def _next(self) -> _Going | None:
+        """Wait until an insert is due and take it; None when all is taken and closing."""
+        with self._taking:
+            while not self._due:
+                if not self._wait_for_work():
+                    return None
+                # Full segments go alone, so that none is larger; unless somebody waits for the rest.
+                full = [] if self._readers or self._closing else self._journal.full()
+                self._due.extend(full or self._journal.seal())
+            segment = self._due.popleft()
+            with self._changed:
+                going = _Going(segment, segment.rows, segment.nbytes, self._oldest, self._taken)
+                self._going.append(going)
+                # What was sealed before its thread has counted it is counted later.
+                self._taken += len(segment.batches)
+                self._unflushed_rows -= going.rows
+                self._oldest = time.monotonic()
+            return going
+
+    def _flushed(self) -> int:
+        """Count the frames that the engine has, up to the first that it hasn't."""
+        return self._going[0].before if self._going else self._taken
 
     def _wait_for_work(self) -> bool:
-        """Wait until an insert is due; False when all is done and closing."""
+        """Wait until an insert is due; False when all is taken and closing."""
         with self._changed:
             while True:
                 if self._unflushed_rows > 0:
@@ -312,42 +346,51 @@ class GroupCommit:
                 else:
                     self._changed.wait()
 
-    def _insert(self, segment: Segment) -> None:
+    def _insert(self, going: _Going) -> None:
         """Insert a segment, for as long as it takes; what the engine can't take at all becomes dead letters."""
         start = time.monotonic()
         while True:
             try:
-                self._insert_or_set_aside(segment)
+                self._insert_or_set_aside(going)
+                self._journal.remove(going.segment)
                 break
             except (Unavailable, OSError) as problem:
-                _log.warning("inserting %d records failed, trying again: %s", segment.rows, problem)
-                self._told(Commit("engine", segment.rows, time.monotonic() - start, failed=True))
+                _log.warning("inserting %d records failed, trying again: %s", going.rows, problem)
+                self._told(Commit("engine", going.rows, time.monotonic() - start, failed=True))
                 with self._changed:
                     if self._changed.wait_for(lambda: self._closing, _RETRY_SECONDS):
                         return  # It stays in the journal, for the next start.
-        self._journal.remove(segment)
-        self._told(Commit("engine", segment.rows, time.monotonic() - start, failed=False))
+        self._told(Commit("engine", going.rows, time.monotonic() - start, failed=False))
 
-    def _insert_or_set_aside(self, segment: Segment) -> None:
+    def _insert_or_set_aside(self, going: _Going) -> None:
         """Insert a segment whole; if the engine refuses it, what can be inserted of it.
 
         A partition is written whole or not at all, under a token of its own: what the first try wrote isn't written
         again, and a partition that was refused can be tried batch by batch.
         """
+        token = going.segment.token
         try:
-            self._store.insert(segment.batches, token=segment.token)
+            self._store.insert(self._batches(going), token=token)
         except (Unavailable, OSError):
             raise
         except Exception:  # noqa: BLE001 -- records that break the engine must not stop the others
-            _log.exception("the engine refuses some of %d records", segment.rows)
+            _log.exception("the engine refuses some of %d records", going.rows)
         else:
             return
         refused: list[Protected] = []
-        for part in by_partition(segment.batches).values():
-            if self._refused(part, segment.token):
-                refused += [batch for at, batch in enumerate(part) if self._refused([batch], f"{segment.token}.{at}")]
+        for part in by_partition(self._batches(going)).values():
+            if self._refused(part, token):
+                refused += [batch for at, batch in enumerate(part) if self._refused([batch], f"{token}.{at}")]
         if refused:
-            self._set_aside(segment, refused)
+            self._set_aside(going.segment, refused)
+
+    def _batches(self, going: _Going) -> Iterator[Protected]:
+        """Hand out a segment's batches and let go of each; those that are gone are read again."""
+        if sum(batch.num_rows for batch in going.segment.batches) < going.rows:
+            going.segment.batches = self._journal.read(going.segment.path, going.rows)
+        going.segment.batches.reverse()
+        while going.segment.batches:
+            yield going.segment.batches.pop()
 
     def _refused(self, batches: Sequence[Protected], token: str) -> bool:
         try:
@@ -401,7 +444,7 @@ class Fresh:
         """Where the engine's records lie."""
         return self._store.where
 
-    def insert(self, batches: Sequence[Protected], token: str = "", table: Table = "logs") -> None:
+    def insert(self, batches: Iterable[Protected], token: str = "", table: Table = "logs") -> None:
         """Write batches straight to the engine."""
         self._store.insert(batches, token, table)
 

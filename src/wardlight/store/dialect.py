@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +64,7 @@ def settings(limits: Limits, tag: str) -> dict[str, int | float | str]:
     }
 
 
-def by_partition(batches: Sequence[pa.RecordBatch], table: Table = "logs") -> dict[int, list[pa.RecordBatch]]:
+def by_partition(batches: Iterable[pa.RecordBatch], table: Table = "logs") -> dict[int, list[pa.RecordBatch]]:
     """Sort the rows of batches by the partition of `table` that they go to, keeping their order."""
     found: dict[int, list[pa.RecordBatch]] = {}
     for batch in batches:

@@ -10,8 +10,8 @@ import fcntl
 import os
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -31,6 +31,9 @@ from wardlight.store.dialect import by_partition, columns, comment, explained, s
 from wardlight.store.params import Param, bind
 from wardlight.store.schema import ENGINE_CONFIG, HAS_TEXT_INDEX, MIGRATIONS, TEXT_INDEX, VERSIONS
 
+_WRITERS = 2
+"""Inserts at a time: one alone leaves a core idle while nothing is merged."""
+
 
 class EmbeddedStore:
     """A `LogStore` on local disk under `directory`, made at first use."""
@@ -43,8 +46,10 @@ class EmbeddedStore:
         self._address = _engine_address(directory)
         self._control = _open(self._address)
         self._control_lock = threading.Lock()
-        self._writer = _open(self._address)
-        self._writer_lock = threading.Lock()
+        self._writers: queue.SimpleQueue[Session] = queue.SimpleQueue()
+        for _ in range(_WRITERS):
+            self._writers.put(_open(self._address))
+        self._pausing = threading.Lock()
         self._readers: queue.SimpleQueue[Session] = queue.SimpleQueue()
         self._reader_count = readers
         for _ in range(readers):
@@ -55,14 +60,19 @@ class EmbeddedStore:
         if migrate:
             self._migrate(text_index)
 
-    def insert(self, batches: Sequence[Protected], token: str = "", table: Table = "logs") -> None:
+    def insert(self, batches: Iterable[Protected], token: str = "", table: Table = "logs") -> None:
         """Write batches partition by partition; on return they are on disk. A known token is skipped."""
-        with self._writer_lock:
-            if self._closed:
-                raise Unavailable("the log store is closed")
-            parts = by_partition(batches, table)
-            for partition in list(parts):
-                self._insert_part(parts.pop(partition), f"{token}.{partition}" if token else "", table)
+        with ExitStack() as files:
+            ready = [
+                (partition, columns(part), files.enter_context(_readable(part)))
+                for partition, part in _one_by_one(by_partition(batches, table))
+            ]
+            with _borrowed(self._writers) as writer:
+                if self._closed:
+                    raise Unavailable("the log store is closed")
+                for partition, names, file in ready:
+                    _insert(writer, file, names, f"{token}.{partition}" if token else "", table)
+                    file.close()
 
     def select(
         self, sql: str, params: Mapping[str, Param] | None = None, *, limits: Limits = Limits(), tag: str = ""
@@ -89,12 +99,12 @@ class EmbeddedStore:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Hold inserts back."""
-        with self._writer_lock:
+        with self._all_writers():
             yield
 
     def close(self) -> None:
-        """Stop queries, wait for the running insert, release the directory. A second call does nothing."""
-        with self._writer_lock, self._control_lock:
+        """Stop queries, wait for running inserts, release the directory. A second call does nothing."""
+        with self._all_writers() as writers, self._control_lock:
             if self._closed:
                 return
             self._closed = True
@@ -104,7 +114,8 @@ class EmbeddedStore:
                 self._managed.wait_for(lambda: not self._managing, timeout=30)
             for _ in range(self._reader_count):
                 self._readers.get(timeout=30).close()
-            self._writer.close()
+            for writer in writers:
+                writer.close()
             self._control.close()
             self._lock.close()
 
@@ -125,18 +136,10 @@ class EmbeddedStore:
             if control.query(HAS_TEXT_INDEX.format(table="logs"), "ArrowTable").to_pylist()[0]["has"] != text_index:
                 control.query(f"{TEXT_INDEX[text_index].format(table='logs')} SETTINGS alter_sync = 0")
 
-    def _insert_part(self, part: Sequence[pa.RecordBatch], token: str, table: Table) -> None:
-        """Insert rows of one partition as one block."""
-        # Without a token nothing is taken for a repetition: two equal batches are two.
-        same = f"insert_deduplication_token = '{token}'" if token else "deduplicate_insert = 'disable'"
-        # Not by `send_insert`: its `finish` returns as if all were well when the disk is full.
-        names = ", ".join(columns(part))
-        with _readable(part) as path, _explained():
-            del part  # what is in the memory file needn't be held a second time
-            self._writer.query(
-                f"INSERT INTO {table} ({names}) FROM INFILE '{path}' COMPRESSION 'none' "
-                f"SETTINGS {same} FORMAT ArrowStream"
-            )
+    @contextmanager
+    def _all_writers(self) -> Iterator[Sequence[Session]]:
+        with self._pausing, ExitStack() as borrowed:
+            yield [borrowed.enter_context(_borrowed(self._writers)) for _ in range(_WRITERS)]
 
     @contextmanager
     def _manager(self) -> Iterator[Session]:
@@ -176,15 +179,39 @@ class EmbeddedStore:
 
 
 @contextmanager
-def _readable(batches: Sequence[pa.RecordBatch]) -> Iterator[str]:
-    """Offer batches as a file that only this process can name; where there are memory files, it is one."""
+def _borrowed(sessions: queue.SimpleQueue[Session]) -> Iterator[Session]:
+    session = sessions.get()
+    try:
+        yield session
+    finally:
+        sessions.put(session)
+
+
+def _insert(writer: Session, file: IO[bytes], names: Sequence[str], token: str, table: Table) -> None:
+    """Insert rows of one partition as one block."""
+    # Without a token nothing is taken for a repetition: two equal batches are two.
+    same = f"insert_deduplication_token = '{token}'" if token else "deduplicate_insert = 'disable'"
+    # Not by `send_insert`: its `finish` returns as if all were well when the disk is full.
+    with _explained():
+        writer.query(
+            f"INSERT INTO {table} ({', '.join(names)}) FROM INFILE '/dev/fd/{file.fileno()}' COMPRESSION 'none' "
+            f"SETTINGS {same} FORMAT ArrowStream"
+        )
+
+
+def _one_by_one(parts: dict[int, list[pa.RecordBatch]]) -> Iterator[tuple[int, list[pa.RecordBatch]]]:
+    """Hand out what partitions get, and let go of it: what is in a file needn't be held a second time."""
+    while parts:
+        yield parts.popitem()
+
+
+def _readable(batches: Sequence[pa.RecordBatch]) -> IO[bytes]:
+    """Write batches to a file that only this process can name; where there are memory files, it is one."""
     file = os.fdopen(os.memfd_create("insert"), "w+b") if hasattr(os, "memfd_create") else TemporaryFile()  # noqa: SIM115
-    with file:
-        write_arrow(batches, pa.PythonFile(file, mode="w"))
-        del batches
-        file.flush()
-        file.seek(0)
-        yield f"/dev/fd/{file.fileno()}"
+    write_arrow(batches, pa.PythonFile(file, mode="w"))
+    file.flush()
+    file.seek(0)
+    return file
 
 
 def _own(directory: Path) -> IO[str]:

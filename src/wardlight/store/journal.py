@@ -84,7 +84,7 @@ class DeadLetters:
 
 
 class Journal:
-    """The segments under `directory`. One thread appends; another may remove sealed segments meanwhile."""
+    """The segments under `directory`. One thread appends; others may remove sealed segments meanwhile."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -96,6 +96,7 @@ class Journal:
         self._end = 0
         self._sealed: list[Segment] = []
         self._last = 0
+        self._remembering = threading.Lock()
 
     def recover(self) -> list[Segment]:
         """Read the segments that an earlier process left, oldest first; a torn last frame is left out."""
@@ -149,13 +150,18 @@ class Journal:
             self._seal()
             return self._taken()
 
+    def read(self, path: Path, rows: int) -> list[Protected]:
+        """Read a sealed segment's batches again; raises Unavailable if they aren't `rows` records any more."""
+        segment = _read(path)
+        if segment.rows != rows:
+            raise Unavailable(f"{path} has {segment.rows} of {rows} records that can be read")
+        return segment.batches
+
     def remove(self, segment: Segment) -> None:
         """Forget a segment whose records are in the engine; its keys are remembered first."""
         if segment.keys:
-            with (self._directory / "keys").open("ab") as file:
-                file.write(b"".join(segment.keys))
-                file.flush()
-                os.fsync(file.fileno())
+            with self._remembering:
+                self._remember(b"".join(segment.keys))
         segment.path.unlink(missing_ok=True)
 
     def set_aside(self, segment: Segment, refused: Sequence[Protected]) -> list[DeadLetters]:
@@ -195,6 +201,20 @@ class Journal:
     def forget_dead(self, name: str) -> None:
         """Remove dead letters."""
         (self._dead / f"{name}.segment").unlink(missing_ok=True)
+
+    def _remember(self, keys: bytes) -> None:
+        """Append to the file of keys; what an earlier try wrote of a key is written over."""
+        path = self._directory / "keys"
+        new = not path.exists()
+        file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(file).st_size
+            _write(file, [memoryview(keys)], size - size % KEY_BYTES)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        if new:
+            _sync_directory(self._directory)
 
     def _seal(self) -> None:
         if self._open is not None:
