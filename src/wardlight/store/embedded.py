@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -33,6 +33,7 @@ from wardlight.store.schema import ENGINE_CONFIG, HAS_TEXT_INDEX, MIGRATIONS, TE
 
 _WRITERS = 2
 """Inserts at a time: one alone leaves a core idle while nothing is merged."""
+_MERGE_NICENESS = 10
 
 
 class EmbeddedStore:
@@ -59,6 +60,7 @@ class EmbeddedStore:
         self._managed = threading.Condition()
         if migrate:
             self._migrate(text_index)
+        _merge_when_idle()
 
     def insert(self, batches: Iterable[Protected], token: str = "", table: Table = "logs") -> None:
         """Write batches partition by partition; on return they are on disk. A known token is skipped."""
@@ -197,6 +199,17 @@ def _insert(writer: Session, file: IO[bytes], names: Sequence[str], token: str, 
             f"INSERT INTO {table} ({', '.join(names)}) FROM INFILE '/dev/fd/{file.fileno()}' COMPRESSION 'none' "
             f"SETTINGS {same} FORMAT ArrowStream"
         )
+
+
+def _merge_when_idle() -> None:
+    """Let the engine's merging threads make way for all others: merging can wait, records that come in can't.
+
+    The engine has a setting for it, which does nothing in a process that may not lower its niceness again.
+    """
+    for task in Path("/proc/self/task").glob("*"):
+        with suppress(OSError):
+            if (task / "comm").read_text() == "MergeMutate\n":
+                os.setpriority(os.PRIO_PROCESS, int(task.name), _MERGE_NICENESS)
 
 
 def _one_by_one(parts: dict[int, list[pa.RecordBatch]]) -> Iterator[tuple[int, list[pa.RecordBatch]]]:

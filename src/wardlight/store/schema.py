@@ -146,6 +146,9 @@ ENGINE_CONFIG = """<clickhouse>
         <auto_statistics_types></auto_statistics_types>
         <!-- What was just inserted is one file of columns: half as many files to make and to sync, less memory. -->
         <min_level_for_wide_part>1</min_level_for_wide_part>
+        <!-- Merging makes way for inserts (store/embedded.py), but isn't left behind without end: inserts wait for it. -->
+        <parts_to_delay_insert>100</parts_to_delay_insert>
+        <parts_to_throw_insert>300</parts_to_throw_insert>
         <!-- Merged parts aren't fsynced: keep their sources until the kernel has surely written them. -->
         <old_parts_lifetime>480</old_parts_lifetime>
         <!-- A store that opens with broken parts and says so is better than one that doesn't open. -->
