@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -36,8 +36,9 @@ class Engine:
         self.poison: Exception | None = None
         self.store_insert: Callable[..., None] | None = None
 
-    def insert(self, batches: Sequence[Decoded], token: str = "", table: Table = "logs") -> None:
+    def insert(self, batches: Iterable[Decoded], token: str = "", table: Table = "logs") -> None:
         assert self.open.wait(10)
+        batches = list(batches)
         if self.store_insert:
             self.store_insert(batches, token)
             return
@@ -341,6 +342,74 @@ def test_full_segments_are_inserted_one_by_one_however_many_wait(begin: Begin, e
     assert commits.settle()
     commits.close()
     assert [commit.rows for commit in told if commit.stage == "engine"] == [2, 2, 1]
+
+
+def one_held_back(engine: Engine, line: str) -> tuple[threading.Event, threading.Event]:
+    """Let an insert of this line wait; returns what says that another was done, and what lets the first go on."""
+    other_done, go_on = threading.Event(), threading.Event()
+    real = engine.store.insert
+
+    def insert(batches: Sequence[Decoded], token: str = "") -> None:
+        if any(line in rows["body"].to_pylist() for rows in batches):
+            assert go_on.wait(10)
+        real(batches, token)
+        other_done.set()
+
+    engine.store_insert = insert
+    return other_done, go_on
+
+
+def test_two_segments_are_on_their_way_at_a_time(begin: Begin, engine: Engine) -> None:
+    other_done, go_on = one_held_back(engine, "slow")
+    commits = begin(Pace(flush_seconds=60, flush_rows=1))
+    for line in ("slow", "quick"):
+        commits.submit(batch(line)).done.result(10)
+    assert other_done.wait(10)
+    assert count(engine) == 1
+    go_on.set()
+
+
+def test_a_query_waits_for_an_earlier_insert_that_takes_longer(begin: Begin, engine: Engine) -> None:
+    other_done, go_on = one_held_back(engine, "slow")
+    commits = begin(Pace(flush_seconds=60, flush_rows=1))
+    for line in ("slow", "quick"):
+        commits.submit(batch(line)).done.result(10)
+    assert other_done.wait(10)
+    assert not commits.settle(0.1)
+    assert commits.lag_seconds > 0
+    go_on.set()
+    assert commits.settle()
+    assert (count(engine), commits.lag_seconds, commits.queued_bytes) == (2, 0, 0)
+
+
+def test_what_was_let_go_is_read_again_for_the_next_try(
+    begin: Begin, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wardlight.store.commit._RETRY_SECONDS", 0.01)
+    engine.poison = Unavailable("away")
+    commits = begin(Pace(flush_seconds=60, flush_rows=2))
+    commits.submit(batch("poison", "other")).done.result(10)
+    assert not commits.settle(0.2)
+    (path,) = segments(tmp_path)
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-1])
+    engine.poison = None
+    assert not commits.settle(0.2), "of a file that can't be read whole nothing may be given up"
+    assert path.exists()
+    path.write_bytes(raw)
+    assert commits.settle()
+    assert count(engine) == 2
+
+
+def test_keys_that_were_written_in_part_are_written_over(tmp_path: Path) -> None:
+    written = journal(tmp_path)
+    for key in (b"1" * 16, b"2" * 16):
+        written.append([batch("a")], [key])
+        (segment,) = written.seal()
+        written.remove(segment)
+        with (tmp_path / "journal" / "keys").open("ab") as file:
+            file.write(b"torn")
+    assert journal(tmp_path).keys() == [b"1" * 16, b"2" * 16]
 
 
 def test_of_requests_in_one_batch_only_the_new_ones_are_written(begin: Begin, engine: Engine) -> None:

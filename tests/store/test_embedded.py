@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,20 @@ def test_the_engine_keeps_no_log_of_what_was_asked(store: EmbeddedStore) -> None
     store.manage("SYSTEM FLUSH LOGS")
     kept = store.select("SELECT name FROM system.tables WHERE database = 'system' AND engine LIKE '%MergeTree'")
     assert kept.to_pylist() == []
+
+
+def test_inserts_run_side_by_side(store: EmbeddedStore) -> None:
+    threads = [threading.Thread(target=store.insert, args=([batch(f"line {n}")], f"t-{n}")) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(lines(store)) == [f"line {n}" for n in range(8)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux has a niceness for each thread")
+def test_merging_makes_way_for_inserts(store: EmbeddedStore) -> None:
+    tasks = [task for task in Path("/proc/self/task").glob("*") if (task / "comm").read_text() == "MergeMutate\n"]
+    assert tasks
+    assert all(os.getpriority(os.PRIO_PROCESS, int(task.name)) > os.nice(0) for task in tasks)
+    assert store.select("SELECT 1 AS one").num_rows == 1

@@ -141,8 +141,9 @@ class GroupCommit:
     def lag_seconds(self) -> float:
         """Age of the oldest acknowledged record that the engine doesn't have yet."""
         with self._changed:
-            oldest = self._going[0].since if self._going else self._oldest if self._unflushed_rows else time.monotonic()
-        return time.monotonic() - oldest
+            if not self._going and not self._unflushed_rows:
+                return 0.0
+            return time.monotonic() - (self._going[0].since if self._going else self._oldest)
 
     def admit(self) -> None:
         """Raise Busy if nothing more can be queued now."""

@@ -34,6 +34,7 @@ from wardlight.store.schema import ENGINE_CONFIG, HAS_TEXT_INDEX, MIGRATIONS, TE
 _WRITERS = 2
 """Inserts at a time: one alone leaves a core idle while nothing is merged."""
 _MERGE_NICENESS = 10
+"""More than that of others."""
 
 
 class EmbeddedStore:
@@ -209,7 +210,7 @@ def _merge_when_idle() -> None:
     for task in Path("/proc/self/task").glob("*"):
         with suppress(OSError):
             if (task / "comm").read_text() == "MergeMutate\n":
-                os.setpriority(os.PRIO_PROCESS, int(task.name), _MERGE_NICENESS)
+                os.setpriority(os.PRIO_PROCESS, int(task.name), os.nice(0) + _MERGE_NICENESS)
 
 
 def _one_by_one(parts: dict[int, list[pa.RecordBatch]]) -> Iterator[tuple[int, list[pa.RecordBatch]]]:
