@@ -109,7 +109,7 @@ class GroupCommit:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = 0
         self._unflushed_rows = 0
-        """Written, and on no way into the engine yet."""
+        """Written, and not on their way into the engine yet."""
         self._oldest = time.monotonic()
         """When the first of these was written."""
         self._going: list[_Going] = []
@@ -386,12 +386,11 @@ class GroupCommit:
             self._set_aside(going.segment, refused)
 
     def _batches(self, going: _Going) -> Iterator[Protected]:
-        """Hand out a segment's batches and let go of each; those that are gone are read again."""
+        """Hand out a segment's batches, always in the same order, and let go of each; those that are gone are read again."""
         if sum(batch.num_rows for batch in going.segment.batches) < going.rows:
             going.segment.batches = self._journal.read(going.segment.path, going.rows)
-        going.segment.batches.reverse()
         while going.segment.batches:
-            yield going.segment.batches.pop()
+            yield going.segment.batches.pop(0)
 
     def _refused(self, batches: Sequence[Protected], token: str) -> bool:
         try:

@@ -141,7 +141,7 @@ ENGINE_CONFIG = """<clickhouse>
         <!-- Ten parts at a time instead of five: each record is written anew less often. -->
         <merge_selector_base>10</merge_selector_base>
         <!-- Each costs some 4 MB of memory: not a hundred after a busy minute. -->
-        <max_parts_to_merge_at_once>16</max_parts_to_merge_at_once>
+        <max_parts_to_merge_at_once>12</max_parts_to_merge_at_once>
         <!-- Column by column: less memory and processor when the parts' times overlap. -->
         <vertical_merge_algorithm_min_columns_to_activate>2</vertical_merge_algorithm_min_columns_to_activate>
         <!-- Counts of different values and the like, of every column, serve no question of ours. -->
@@ -156,6 +156,9 @@ ENGINE_CONFIG = """<clickhouse>
         <!-- A store that opens with broken parts and says so is better than one that doesn't open. -->
         <max_suspicious_broken_parts>10000</max_suspicious_broken_parts>
     </merge_tree>
+    <!-- Three merges at a time, and two threads for them; small ones first, as these keep the parts few. -->
+    <background_merges_mutations_concurrency_ratio>1.5</background_merges_mutations_concurrency_ratio>
+    <background_merges_mutations_scheduling_policy>shortest_task_first</background_merges_mutations_scheduling_policy>
     <!-- Caches are for questions that come again, not for all the memory there is. -->
     <mark_cache_size>134217728</mark_cache_size>
     <index_mark_cache_size>67108864</index_mark_cache_size>
