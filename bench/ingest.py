@@ -299,13 +299,13 @@ def engine_alone(seconds: float, *, text_index: bool) -> float:
 def _engine_alone(seconds: float, text_index: bool, pipe: object) -> None:
     from wardlight.store.embedded import EmbeddedStore
 
-    batches = list(corpus.records(400_000, audit=False, chunk=40_000))
+    batches = list(corpus.records(400_000, audit=False))
     with tempfile.TemporaryDirectory() as directory:
         store = EmbeddedStore(Path(directory), text_index=text_index)
         rows, start, at = 0, time.perf_counter(), 0
         while time.perf_counter() - start < seconds:
-            lot = [batches[(at + n) % len(batches)] for n in range(3)]
-            at += 3
+            lot = [batches[(at + n) % len(batches)] for n in range(2)]
+            at += 2
             store.insert(lot)
             rows += sum(batch.num_rows for batch in lot)
         rate = rows / (time.perf_counter() - start)

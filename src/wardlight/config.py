@@ -117,7 +117,7 @@ class Store(Section, frozen=True):
     """Name of the cluster that this ClickHouse belongs to; empty: a server by itself."""
     text_index: bool = True
     """Index the words of log lines: rare words are found in milliseconds, at about 40 % more disk."""
-    flush_rows: Annotated[int, msgspec.Meta(ge=1)] = 120_000
+    flush_rows: Annotated[int, msgspec.Meta(ge=1)] = 100_000
     """Records that the journal gathers for one insert into the engine."""
     flush_seconds: Seconds = 2.0
     """Longest time that it gathers; a query that comes meanwhile waits for what was acknowledged."""

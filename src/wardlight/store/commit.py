@@ -56,7 +56,7 @@ class Pace:
     gather_rows: int = 50_000
     flush_seconds: float = 2.0
     """An insert into the engine."""
-    flush_rows: int = 120_000
+    flush_rows: int = 100_000
     settle_seconds: float = 0.2
     """Shortest time between inserts that readers ask for."""
     max_bytes: int = 256 * 1024 * 1024
