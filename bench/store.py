@@ -45,12 +45,14 @@ def main() -> None:
 
 
 def measure(directory: Path, records: int, runs: int, raw: float) -> dict[str, float]:
-    """Fill a store if it is new; ask each question `runs` times in turn."""
+    """Fill a store if it is new; when nothing is merged any more, ask each question `runs` times in turn."""
     fresh = not (directory / "data").exists()
     store = EmbeddedStore(directory)
     try:
         if fresh:
             fill(store, records)
+        while store.select("SELECT count() AS n FROM system.merges")["n"][0].as_py():
+            time.sleep(0.5)
         size = float(store.select(_SIZE)["size"][0].as_py())
         row = store.select("SELECT body, hex(trace_id) AS trace, patient_id FROM logs WHERE kind = 'audit' LIMIT 1")
         body, trace, patient = (row[name][0].as_py() for name in ("body", "trace", "patient_id"))
