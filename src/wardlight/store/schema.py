@@ -138,10 +138,10 @@ WHERE database = currentDatabase() AND table = '{table}' AND name = 'body_text'
 
 ENGINE_CONFIG = """<clickhouse>
     <merge_tree>
-        <!-- Ten parts at a time instead of five: each record is written anew less often. -->
-        <merge_selector_base>10</merge_selector_base>
+        <!-- Eight parts at a time instead of five: each record is written anew less often. -->
+        <merge_selector_base>8</merge_selector_base>
         <!-- Each costs some 4 MB of memory: not a hundred after a busy minute. -->
-        <max_parts_to_merge_at_once>12</max_parts_to_merge_at_once>
+        <max_parts_to_merge_at_once>10</max_parts_to_merge_at_once>
         <!-- Column by column: less memory and processor when the parts' times overlap. -->
         <vertical_merge_algorithm_min_columns_to_activate>2</vertical_merge_algorithm_min_columns_to_activate>
         <!-- Counts of different values and the like, of every column, serve no question of ours. -->
