@@ -344,37 +344,33 @@ def test_full_segments_are_inserted_one_by_one_however_many_wait(begin: Begin, e
     assert [commit.rows for commit in told if commit.stage == "engine"] == [2, 2, 1]
 
 
-def one_held_back(engine: Engine, line: str) -> tuple[threading.Event, threading.Event]:
-    """Let an insert of this line wait; returns what says that another was done, and what lets the first go on."""
+def overtaken(begin: Begin, engine: Engine) -> tuple[GroupCommit, threading.Event]:
+    """Submit two lines, of which the engine has the second; returns what lets the insert of the first go on as well."""
     other_done, go_on = threading.Event(), threading.Event()
     real = engine.store.insert
 
     def insert(batches: Sequence[Decoded], token: str = "") -> None:
-        if any(line in rows["body"].to_pylist() for rows in batches):
+        if any("slow" in rows["body"].to_pylist() for rows in batches):
             assert go_on.wait(10)
         real(batches, token)
         other_done.set()
 
     engine.store_insert = insert
-    return other_done, go_on
-
-
-def test_two_segments_are_on_their_way_at_a_time(begin: Begin, engine: Engine) -> None:
-    other_done, go_on = one_held_back(engine, "slow")
     commits = begin(Pace(flush_seconds=60, flush_rows=1))
     for line in ("slow", "quick"):
         commits.submit(batch(line)).done.result(10)
     assert other_done.wait(10)
+    return commits, go_on
+
+
+def test_two_segments_are_on_their_way_at_a_time(begin: Begin, engine: Engine) -> None:
+    _, go_on = overtaken(begin, engine)
     assert count(engine) == 1
     go_on.set()
 
 
 def test_a_query_waits_for_an_earlier_insert_that_takes_longer(begin: Begin, engine: Engine) -> None:
-    other_done, go_on = one_held_back(engine, "slow")
-    commits = begin(Pace(flush_seconds=60, flush_rows=1))
-    for line in ("slow", "quick"):
-        commits.submit(batch(line)).done.result(10)
-    assert other_done.wait(10)
+    commits, go_on = overtaken(begin, engine)
     assert not commits.settle(0.1)
     assert commits.lag_seconds > 0
     go_on.set()

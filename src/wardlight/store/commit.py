@@ -2,7 +2,7 @@
 
 One thread gathers what was submitted into one journal frame and answers its senders. Two others insert journal segments
 into the engine, by size, by age, or when a reader waits: a query sees everything that was acknowledged before it began
-(`settle`). Two, because one insert keeps one core busy, and its preparation another.
+(`settle`). Two, because one insert keeps one core busy at most.
 """
 
 from __future__ import annotations
